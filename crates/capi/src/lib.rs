@@ -1,0 +1,6 @@
+//! The CAPI flash adapter: PCI function, PSL, AFU, FC ports, flash LUNs.
+//!
+//! Knows no CPU and no OPAL; reaches guest memory through `fabric::Translate`.
+#![forbid(unsafe_code)]
+
+pub mod port;

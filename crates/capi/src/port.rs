@@ -1,0 +1,82 @@
+//! The seam inside the card: what the AFU asks of the PSL, and what the PSL
+//! tells the AFU. The PSL side lives in `psl`, the AFU side in `afu`;
+//! neither reaches into the other's state.
+
+use fabric::Cx;
+use serde::{Deserialize, Serialize};
+
+/// Why a DMA did not happen (nothing was transferred).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DmaError {
+    /// The page is not there (or forbids it). The PSL has raised, or queued,
+    /// a translation fault for this process element; the AFU keeps the
+    /// command and hears of the answer through [`AfuModel::fault_answered`].
+    Faulted,
+    /// The process element is not added, or is terminated.
+    NoContext,
+    /// The real address is not memory.
+    BadAddress,
+}
+
+/// The driver's answer to a translation fault (TFC_An).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultAnswer {
+    /// TFC R: the page is there now, try again.
+    Retry,
+    /// TFC AE: give up with an address error.
+    AddressError,
+}
+
+/// What an AFU may ask of its PSL, for the length of one call.
+pub trait AfuPort<'w> {
+    /// The world: time, agenda, trace, fault injection, random streams.
+    fn cx(&mut self) -> &mut Cx<'w>;
+    /// Reads `out.len()` bytes at effective address `ea` of `pe`, all or nothing.
+    fn dma_read(&mut self, pe: u16, ea: u64, out: &mut [u8]) -> Result<(), DmaError>;
+    /// Writes `bytes` at effective address `ea` of `pe`, all or nothing.
+    fn dma_write(&mut self, pe: u16, ea: u64, bytes: &[u8]) -> Result<(), DmaError>;
+    /// Checks that `len` bytes at `ea` of `pe` can be written, without writing.
+    fn dma_probe_write(&mut self, pe: u16, ea: u64, len: usize) -> Result<(), DmaError>;
+    /// Raises AFU interrupt `lisn` (1..) of `pe`.
+    fn interrupt(&mut self, pe: u16, lisn: u16);
+    /// True if `pe` is added and not terminated.
+    fn is_running(&self, pe: u16) -> bool;
+}
+
+/// The control block of a context as an oracle samples it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlBlock {
+    /// Effective address of the resource handle table.
+    pub rht_start: u64,
+    /// Count and owning context of the table.
+    pub rht_cnt_id: u64,
+    /// Capabilities.
+    pub ctx_cap: u64,
+}
+
+/// What a PSL may tell its AFU.
+pub trait AfuModel {
+    /// A load from the problem state area, `offset` from its base.
+    fn mmio_read(&mut self, offset: u64, data: &mut [u8], port: &mut dyn AfuPort<'_>);
+    /// A store to the problem state area.
+    fn mmio_write(&mut self, offset: u64, data: &[u8], port: &mut dyn AfuPort<'_>);
+    /// An agenda event the AFU entered; `what` has its top bit clear (the
+    /// PSL keeps events with the top bit set for itself).
+    fn event(&mut self, what: u64, port: &mut dyn AfuPort<'_>);
+    /// AFU reset (AFU_Cntl RA): back to power-on SISLite state.
+    fn reset(&mut self, port: &mut dyn AfuPort<'_>);
+    /// AFU_Cntl E changed.
+    fn set_enabled(&mut self, on: bool, port: &mut dyn AfuPort<'_>);
+    /// LLCMD ADD of `pe`.
+    fn added(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
+    /// LLCMD TERMINATE of `pe`: start no more transactions for it.
+    fn terminated(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
+    /// LLCMD REMOVE of `pe`.
+    fn removed(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
+    /// A translation fault of `pe` was answered.
+    fn fault_answered(&mut self, pe: u16, answer: FaultAnswer, port: &mut dyn AfuPort<'_>);
+    /// The control block of context `pe`, for oracles; no side effect.
+    fn control_block(&self, pe: u16) -> ControlBlock;
+    /// AFU error information register contents (AFU_ERR_An).
+    fn error_register(&self) -> u64;
+}

@@ -1,0 +1,2 @@
+//! The `capisim` program.
+fn main() {}

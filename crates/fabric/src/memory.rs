@@ -1,0 +1,259 @@
+//! Guest memory: one contiguous range of real addresses from 0.
+//!
+//! The bytes live in a `vm-memory` mapping. This module holds the only
+//! unsafe code of the crate: the interpreter's loads and stores go through
+//! [`GuestMemory::read`] and [`GuestMemory::write`], which cost a bounds
+//! check and one flag byte; the safe `VolatileSlice` path of vm-memory
+//! costs several times as much (docs/performance.md).
+//!
+//! Each 4 KiB page has a flag byte. `TOUCHED` says that the page may differ
+//! from zero (hash, snapshots); `CODE` that decoded instructions of it are
+//! cached. A store to a `CODE` page clears the flag and says so, and the
+//! cache entry is dead from then on.
+
+use crate::hash::StateHasher;
+use std::cell::Cell;
+use vm_memory::mmap::{MmapRegion, MmapRegionBuilder};
+
+const TOUCHED: u8 = 1;
+const CODE: u8 = 2;
+/// log2 of the flag granularity.
+pub const PAGE_SHIFT: u32 = 12;
+const PAGE: usize = 1 << PAGE_SHIFT;
+
+/// The host could not give the memory.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot map {bytes} bytes of guest memory: {reason}; give the guest less memory (--memory)")]
+pub struct OutOfMemory {
+    /// Bytes asked for.
+    pub bytes: u64,
+    /// The host's answer.
+    pub reason: String,
+}
+
+/// What a store found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Store {
+    /// Stored.
+    Done,
+    /// Stored, and decoded instructions of that page are now stale.
+    CodeChanged,
+    /// Nothing there: outside memory.
+    Outside,
+}
+
+/// Guest memory from real address 0 to its size.
+pub struct GuestMemory {
+    region: MmapRegion,
+    base: *mut u8,
+    len: u64,
+    flags: Box<[Cell<u8>]>,
+}
+
+// SAFETY: `base` points into `region`, which this value owns and which does
+// not move; nothing else holds the pointer. `Cell` makes the type not Sync,
+// so one thread at a time uses it, whichever that is.
+unsafe impl Send for GuestMemory {}
+
+impl GuestMemory {
+    /// Zeroed memory of `bytes`, rounded up to 64 KiB.
+    pub fn new(bytes: u64) -> Result<GuestMemory, OutOfMemory> {
+        let len = bytes.max(1).next_multiple_of(1 << 16);
+        let fail = |reason: String| OutOfMemory { bytes: len, reason };
+        let size = usize::try_from(len).map_err(|e| fail(e.to_string()))?;
+        let region = MmapRegionBuilder::<()>::new(size)
+            .with_mmap_prot(3 /* PROT_READ | PROT_WRITE */)
+            .with_mmap_flags(0x4022 /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE */)
+            .build()
+            .map_err(|e| fail(e.to_string()))?;
+        let base = region.as_ptr();
+        let flags = vec![Cell::new(0); size >> PAGE_SHIFT].into_boxed_slice();
+        Ok(GuestMemory { region, base, len, flags })
+    }
+    /// Size in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+    /// Never: there is no empty guest memory.
+    pub fn is_empty(&self) -> bool {
+        self.region.size() == 0
+    }
+    /// True if `len` bytes at `ra` are all memory.
+    #[inline]
+    pub fn contains(&self, ra: u64, len: u64) -> bool {
+        ra <= self.len && len <= self.len - ra
+    }
+
+    /// The `N` (1..=16) bytes at `ra`, in address order.
+    #[inline(always)]
+    pub fn read<const N: usize>(&self, ra: u64) -> Option<[u8; N]> {
+        if ra > self.len - N as u64 {
+            return None;
+        }
+        // SAFETY: `len` is at least 64 KiB, so the subtraction did not wrap and
+        // ra + N <= len, the size of the mapping at `base`, which lives as long
+        // as self. Guest bytes have no invalid values; alignment 1 is asked for.
+        Some(unsafe { self.base.add(ra as usize).cast::<[u8; N]>().read_unaligned() })
+    }
+
+    /// Stores `N` (1..=16) bytes at `ra`.
+    #[inline(always)]
+    pub fn write<const N: usize>(&self, ra: u64, bytes: [u8; N]) -> Store {
+        if ra > self.len - N as u64 {
+            return Store::Outside;
+        }
+        let first = (ra >> PAGE_SHIFT) as usize;
+        let straddles = (ra as usize & (PAGE - 1)) + N > PAGE;
+        let outcome = if self.flags[first].get() == TOUCHED && !straddles {
+            Store::Done
+        } else {
+            self.note_store(ra, N)
+        };
+        // SAFETY: in bounds as in `read`; no reference into the mapping is ever
+        // handed out, so nothing aliases the destination.
+        unsafe { self.base.add(ra as usize).cast::<[u8; N]>().write_unaligned(bytes) };
+        outcome
+    }
+
+    /// Marks the pages of a store; the cold half of `write`.
+    #[cold]
+    #[inline(never)]
+    fn note_store(&self, ra: u64, len: usize) -> Store {
+        if len == 0 {
+            return Store::Done;
+        }
+        let first = (ra >> PAGE_SHIFT) as usize;
+        let last = ((ra + len as u64 - 1) >> PAGE_SHIFT) as usize;
+        let mut outcome = Store::Done;
+        for flag in &self.flags[first..=last] {
+            if flag.get() & CODE != 0 {
+                outcome = Store::CodeChanged;
+            }
+            flag.set(TOUCHED);
+        }
+        outcome
+    }
+
+    /// Copies memory into `out`; false, and `out` untouched, if any is outside.
+    pub fn read_bytes(&self, ra: u64, out: &mut [u8]) -> bool {
+        if !self.contains(ra, out.len() as u64) {
+            return false;
+        }
+        // SAFETY: `contains` checked the range; `out` is host memory outside the
+        // mapping, since no reference into it exists.
+        unsafe { std::ptr::copy_nonoverlapping(self.base.add(ra as usize), out.as_mut_ptr(), out.len()) };
+        true
+    }
+    /// Copies `bytes` into memory, all or nothing.
+    pub fn write_bytes(&self, ra: u64, bytes: &[u8]) -> Store {
+        if !self.contains(ra, bytes.len() as u64) {
+            return Store::Outside;
+        }
+        let outcome = self.note_store(ra, bytes.len());
+        // SAFETY: as in `read_bytes`, with the directions exchanged.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(ra as usize), bytes.len()) };
+        outcome
+    }
+    /// Big-endian 64-bit load.
+    #[inline]
+    pub fn read_be64(&self, ra: u64) -> Option<u64> {
+        self.read::<8>(ra).map(u64::from_be_bytes)
+    }
+    /// Big-endian 32-bit load.
+    pub fn read_be32(&self, ra: u64) -> Option<u32> {
+        self.read::<4>(ra).map(u32::from_be_bytes)
+    }
+    /// Big-endian 16-bit load.
+    pub fn read_be16(&self, ra: u64) -> Option<u16> {
+        self.read::<2>(ra).map(u16::from_be_bytes)
+    }
+    /// Big-endian 64-bit store.
+    pub fn write_be64(&self, ra: u64, value: u64) -> Store {
+        self.write(ra, value.to_be_bytes())
+    }
+    /// Big-endian 32-bit store.
+    pub fn write_be32(&self, ra: u64, value: u32) -> Store {
+        self.write(ra, value.to_be_bytes())
+    }
+
+    /// Says that decoded instructions of the page at `ra` are cached.
+    pub fn mark_code(&self, ra: u64) {
+        if let Some(flag) = self.flags.get((ra >> PAGE_SHIFT) as usize) {
+            flag.set(flag.get() | CODE);
+        }
+    }
+    /// True while nothing was stored to the page since [`Self::mark_code`].
+    #[inline]
+    pub fn is_code(&self, ra: u64) -> bool {
+        self.flags.get((ra >> PAGE_SHIFT) as usize).is_some_and(|f| f.get() & CODE != 0)
+    }
+
+    /// Adds size and contents to a state hash. Pages of zeroes count as
+    /// absent, so that a page that was touched and cleared changes nothing.
+    pub fn hash_into(&self, h: &mut StateHasher) {
+        h.bytes(&self.len.to_le_bytes());
+        let mut page = [0u8; PAGE];
+        for (i, flag) in self.flags.iter().enumerate() {
+            if flag.get() & TOUCHED != 0 {
+                self.read_bytes((i as u64) << PAGE_SHIFT, &mut page);
+                if page.iter().any(|&b| b != 0) {
+                    h.bytes(&(i as u64).to_le_bytes());
+                    h.bytes(&page);
+                }
+            }
+        }
+    }
+    /// Bytes of pages that were ever stored to.
+    pub fn touched_bytes(&self) -> u64 {
+        self.flags.iter().filter(|f| f.get() & TOUCHED != 0).count() as u64 * PAGE as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_exact() {
+        let m = GuestMemory::new(1 << 16).unwrap();
+        assert_eq!(m.len(), 1 << 16);
+        assert_eq!(m.write_be64((1 << 16) - 8, 7), Store::Done);
+        assert_eq!(m.read_be64((1 << 16) - 8), Some(7));
+        for ra in [(1 << 16) - 7, 1 << 16, u64::MAX, u64::MAX - 7] {
+            assert_eq!(m.write_be64(ra, 1), Store::Outside, "{ra:#x}");
+            assert_eq!(m.read_be64(ra), None, "{ra:#x}");
+            assert!(!m.read_bytes(ra, &mut [0; 8]), "{ra:#x}");
+            assert_eq!(m.write_bytes(ra, &[0; 8]), Store::Outside, "{ra:#x}");
+        }
+    }
+
+    #[test]
+    fn a_store_to_code_says_so_once() {
+        let m = GuestMemory::new(1 << 16).unwrap();
+        m.mark_code(0x1000);
+        assert!(m.is_code(0x1ffc));
+        assert_eq!(m.write_be32(0x2000, 1), Store::Done);
+        assert_eq!(m.write_be64(0xffc, 1), Store::CodeChanged, "straddles into the page");
+        assert!(!m.is_code(0x1000));
+        assert_eq!(m.write_be64(0x1000, 1), Store::Done);
+    }
+
+    #[test]
+    fn hash_sees_one_bit_and_ignores_cleared_pages() {
+        let hash = |m: &GuestMemory| {
+            let mut h = StateHasher::new();
+            m.hash_into(&mut h);
+            h.finish()
+        };
+        let m = GuestMemory::new(1 << 16).unwrap();
+        let empty = hash(&m);
+        let _ = m.write(0x8000, [1u8]);
+        let one = hash(&m);
+        assert_ne!(one, empty);
+        let _ = m.write(0x8000, [0u8]);
+        assert_eq!(hash(&m), empty);
+        let _ = m.write(0x9000, [1u8]);
+        assert_ne!(hash(&m), one, "the place counts");
+    }
+}
