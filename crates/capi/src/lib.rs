@@ -3,4 +3,5 @@
 //! Knows no CPU and no OPAL; reaches guest memory through `fabric::Translate`.
 #![forbid(unsafe_code)]
 
+pub mod flash;
 pub mod port;

@@ -1,0 +1,141 @@
+//! One logical unit: identity, geometry, pending unit attentions, blocks.
+
+use super::sense::{self, Sense};
+use super::store::{Backing, LunStore, MemStore, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// Description of a logical unit, as a scenario writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LunConfig {
+    /// LUN number on every port in `ports`.
+    pub lun: u16,
+    /// Size in bytes; a multiple of the block size.
+    pub size: u64,
+    /// Logical block size: 512 or 4096.
+    #[serde(default = "four_kib")]
+    pub block_size: u32,
+    /// World wide name: NAA type 6, 16 bytes (SPC-4 7.8.6.6.5).
+    pub wwid: [u8; 16],
+    /// Mask of the ports on which the unit is seen.
+    #[serde(default = "every_port")]
+    pub ports: u8,
+    /// Bytes of memory the unit may use for data that is not zero.
+    #[serde(default = "two_gib")]
+    pub memory_limit: u64,
+    /// UNMAP and WRITE SAME with UNMAP are supported.
+    #[serde(default = "yes")]
+    pub unmap: bool,
+    /// The unit refuses writes.
+    #[serde(default)]
+    pub write_protected: bool,
+}
+
+fn four_kib() -> u32 {
+    4096
+}
+fn every_port() -> u8 {
+    0xF
+}
+fn two_gib() -> u64 {
+    2 << 30
+}
+fn yes() -> bool {
+    true
+}
+
+impl LunConfig {
+    /// A unit of `size` bytes in 4 KiB blocks, with a name made from `number`.
+    pub fn new(number: u16, size: u64) -> LunConfig {
+        // IEEE company id 0x005076 (IBM), as a FlashSystem would show it.
+        let mut wwid = [0x60, 0x05, 0x07, 0x68, 0x01, 0x82, 0x86, 0x3C, 0x08, 0, 0, 0, 0, 0, 0, 0];
+        wwid[14..].copy_from_slice(&(number + 1).to_be_bytes());
+        LunConfig {
+            lun: number,
+            size,
+            block_size: four_kib(),
+            wwid,
+            ports: every_port(),
+            memory_limit: two_gib(),
+            unmap: true,
+            write_protected: false,
+        }
+    }
+    /// Number of blocks; at least one, so that a last LBA exists.
+    pub fn blocks(&self) -> u64 {
+        (self.size / u64::from(self.block_size.max(512))).max(1)
+    }
+}
+
+/// A logical unit.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Lun {
+    /// What it is.
+    pub config: LunConfig,
+    /// Where its blocks are.
+    pub backing: Backing,
+    /// Pending unit attention of each port's initiator (SAM-5 5.14).
+    pub attention: [Option<Sense>; 4],
+    /// Bytes written since power on, for the log pages.
+    pub written: u64,
+}
+
+impl Lun {
+    /// A unit with its blocks in memory, all zero.
+    pub fn new(config: LunConfig) -> Lun {
+        let backing = Backing::Memory(MemStore::new(config.memory_limit));
+        Lun { config, backing, attention: [None; 4], written: 0 }
+    }
+    /// Logical block size in bytes.
+    pub fn block(&self) -> u64 {
+        u64::from(self.config.block_size.max(512))
+    }
+    /// True if the unit is seen on `port`.
+    pub fn on_port(&self, port: u8) -> bool {
+        self.config.ports >> port & 1 != 0
+    }
+    /// Gives every initiator a unit attention.
+    pub fn attend(&mut self, sense: Sense) {
+        self.attention = [Some(sense); 4];
+    }
+    /// Checks an extent against the capacity.
+    pub fn check(&self, lba: u64, blocks: u64) -> Result<(), Sense> {
+        match lba.checked_add(blocks) {
+            Some(end) if end <= self.config.blocks() && lba < self.config.blocks() => Ok(()),
+            _ => Err(sense::LBA_RANGE),
+        }
+    }
+    /// Reads blocks; `lba` and the length were checked.
+    pub fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), Sense> {
+        let lba = offset / self.block();
+        self.backing.read(offset, out).map_err(|_| sense::READ_ERROR.at(lba))
+    }
+    /// Writes blocks; `lba` and the length were checked.
+    pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Sense> {
+        self.written = self.written.saturating_add(data.len() as u64);
+        let lba = offset / self.block();
+        self.backing.write(offset, data).map_err(|e| write_sense(e, lba))
+    }
+    /// Unmaps blocks; `lba` and the length were checked.
+    pub fn unmap(&mut self, lba: u64, blocks: u64) -> Result<(), Sense> {
+        self.backing.unmap(lba * self.block(), blocks * self.block()).map_err(|e| write_sense(e, lba))
+    }
+    /// Writes `block` to each of `blocks` blocks.
+    pub fn write_same(&mut self, lba: u64, blocks: u64, block: &[u8]) -> Result<(), Sense> {
+        if block.iter().all(|&b| b == 0) {
+            return self.unmap(lba, blocks);
+        }
+        (lba..lba + blocks).try_for_each(|at| self.write(at * self.block(), block))
+    }
+    /// Makes everything written permanent.
+    pub fn flush(&mut self) -> Result<(), Sense> {
+        self.backing.flush().map_err(|_| sense::WRITE_ERROR)
+    }
+}
+
+fn write_sense(e: StoreError, lba: u64) -> Sense {
+    match e {
+        StoreError::Full => sense::SPACE_ALLOCATION.at(lba),
+        StoreError::Failed => sense::WRITE_ERROR.at(lba),
+    }
+}

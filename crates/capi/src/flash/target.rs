@@ -1,0 +1,314 @@
+//! The SCSI target behind the ports: finds the unit, checks the command,
+//! and says what data has to move. It moves no data itself: the AFU engine
+//! does, piece by piece, because each piece may fault.
+
+use super::commands::{self, Does};
+use super::lun::{Lun, LunConfig};
+use super::pages::{self, Identity, MAX_TRANSFER, MAX_UNMAP_DESCRIPTORS, MAX_WRITE_SAME};
+use super::sense::{self, Sense};
+use serde::{Deserialize, Serialize};
+
+/// What is left to do for a command that passed its checks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plan {
+    /// Nothing: good status.
+    Done,
+    /// Send these bytes.
+    Reply(Vec<u8>),
+    /// Send `len` bytes from `offset` of the unit.
+    Read {
+        /// Byte offset on the unit.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// Take `len` bytes to `offset` of the unit.
+    Write {
+        /// Byte offset on the unit.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// Take `len` bytes and write them to each of `blocks` blocks.
+    WriteSame {
+        /// First block.
+        lba: u64,
+        /// Number of blocks.
+        blocks: u64,
+        /// Bytes of the pattern.
+        len: u64,
+    },
+    /// Take a parameter list of `len` bytes and unmap what it names.
+    Unmap {
+        /// Bytes.
+        len: u64,
+    },
+}
+
+impl Plan {
+    /// Bytes to move, and true if towards the host.
+    pub fn transfer(&self) -> (u64, bool) {
+        match self {
+            Plan::Done => (0, true),
+            Plan::Reply(bytes) => (bytes.len() as u64, true),
+            Plan::Read { len, .. } => (*len, true),
+            Plan::Write { len, .. } | Plan::WriteSame { len, .. } | Plan::Unmap { len } => (*len, false),
+        }
+    }
+    /// True if the transfer length must equal the host's buffer exactly.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Plan::Read { .. } | Plan::Write { .. })
+    }
+}
+
+/// A command as the target sees it, after translation by the AFU.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Port it arrives on: the initiator.
+    pub port: u8,
+    /// SAM logical unit number as a 64-bit value.
+    pub lun_id: u64,
+    /// The CDB.
+    pub cdb: &'a [u8; 16],
+    /// LBA and blocks, which replace those of the CDB.
+    pub extent: (u64, u64),
+}
+
+/// The target and its units.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Target {
+    identity: Identity,
+    luns: Vec<Lun>,
+}
+
+/// LUN number of a 64-bit LUN (SAM-5 4.7): peripheral or flat addressing,
+/// one level.
+fn lun_number(lun_id: u64) -> Option<u16> {
+    let (first, rest) = ((lun_id >> 48) as u16, lun_id << 16);
+    match first >> 14 {
+        0 | 1 if rest == 0 => Some(first & 0x3FFF),
+        _ => None,
+    }
+}
+
+impl Target {
+    /// A target with these units; memory backed, all zero.
+    pub fn new(identity: Identity, luns: &[LunConfig]) -> Target {
+        Target { identity, luns: luns.iter().cloned().map(Lun::new).collect() }
+    }
+    /// The units.
+    pub fn luns(&self) -> &[Lun] {
+        &self.luns
+    }
+    /// The units, to change them.
+    pub fn luns_mut(&mut self) -> &mut [Lun] {
+        &mut self.luns
+    }
+    /// Index of the unit that `lun_id` names on `port`.
+    pub fn find(&self, port: u8, lun_id: u64) -> Option<usize> {
+        let number = lun_number(lun_id)?;
+        self.luns.iter().position(|l| l.config.lun == number && l.on_port(port))
+    }
+    /// The unit at an index that [`Target::find`] gave.
+    pub fn unit(&mut self, index: usize) -> Option<&mut Lun> {
+        self.luns.get_mut(index)
+    }
+
+    /// Checks a command and says what data has to move.
+    pub fn plan(&mut self, r: &Request<'_>) -> Result<Plan, Sense> {
+        let row = commands::lookup(r.cdb)
+            .map_err(|known| if known { sense::INVALID_FIELD } else { sense::INVALID_OPCODE });
+        let Some(index) = self.find(r.port, r.lun_id) else {
+            return self.without_unit(r, row?.does);
+        };
+        let exempt =
+            matches!(row, Ok(c) if matches!(c.does, Does::Inquiry | Does::ReportLuns | Does::RequestSense));
+        let lun = &mut self.luns[index];
+        if !exempt && let Some(pending) = lun.attention[usize::from(r.port & 3)].take() {
+            return Err(pending);
+        }
+        if !exempt && !lun.backing.is_ready() {
+            return Err(sense::NOT_READY);
+        }
+        let does = row?.does;
+        let mut plan = match does {
+            Does::Inquiry => self.inquiry(index, r.cdb)?,
+            Does::ReportLuns => self.report_luns(r)?,
+            _ => unit_plan(lun, r, does)?,
+        };
+        if let (Plan::Reply(bytes), Some(limit)) = (&mut plan, allocation_length(does, r.cdb)) {
+            bytes.truncate(limit);
+        }
+        Ok(plan)
+    }
+
+    /// A LUN without a unit answers three commands (SPC-4 6.6.2, 6.33, 6.35).
+    fn without_unit(&self, r: &Request<'_>, does: Does) -> Result<Plan, Sense> {
+        let mut bytes = match does {
+            Does::Inquiry if r.cdb[1] & 1 == 0 => pages::inquiry(&self.identity, false),
+            Does::ReportLuns if r.lun_id == 0 => return self.report_luns(r),
+            Does::RequestSense => sense::NO_LUN.bytes()[..18].to_vec(),
+            _ => return Err(sense::NO_LUN),
+        };
+        bytes.truncate(allocation_length(does, r.cdb).unwrap_or(bytes.len()));
+        Ok(Plan::Reply(bytes))
+    }
+
+    fn inquiry(&self, index: usize, cdb: &[u8; 16]) -> Result<Plan, Sense> {
+        match (cdb[1] & 3, cdb[2]) {
+            (0, 0) => Ok(Plan::Reply(pages::inquiry(&self.identity, true))),
+            (1, page) => pages::vpd(&self.luns[index], page).map(Plan::Reply),
+            _ => Err(sense::INVALID_FIELD),
+        }
+    }
+
+    fn report_luns(&self, r: &Request<'_>) -> Result<Plan, Sense> {
+        let limit = be(r.cdb, 6, 4);
+        if limit < 16 || r.cdb[2] > 2 {
+            return Err(sense::INVALID_FIELD);
+        }
+        let mut list = Vec::new();
+        for lun in self.luns.iter().filter(|l| l.on_port(r.port) && r.cdb[2] != 1) {
+            let number = lun.config.lun;
+            let method = if number < 256 { 0 } else { 0x4000 };
+            list.extend((method | number).to_be_bytes());
+            list.extend([0; 6]);
+        }
+        let mut d = (list.len() as u32).to_be_bytes().to_vec();
+        d.extend([0; 4]);
+        d.extend(list);
+        d.truncate(limit as usize);
+        Ok(Plan::Reply(d))
+    }
+}
+
+fn be(cdb: &[u8; 16], from: usize, len: usize) -> u64 {
+    cdb[from..from + len].iter().fold(0, |v, &b| v << 8 | u64::from(b))
+}
+
+/// The ALLOCATION LENGTH of commands that have one.
+fn allocation_length(does: Does, cdb: &[u8; 16]) -> Option<usize> {
+    let n = match (does, cdb[0]) {
+        (Does::Inquiry, _) => be(cdb, 3, 2),
+        (Does::RequestSense, _) | (Does::ModeSense, 0x1A) => be(cdb, 4, 1),
+        (Does::ModeSense | Does::LogSense, _) => be(cdb, 7, 2),
+        (Does::ReadCapacity, 0x9E) => be(cdb, 10, 4),
+        (Does::ReportSupportedOpcodes | Does::ReportLuns, _) => be(cdb, 6, 4),
+        _ => return None,
+    };
+    Some(n as usize)
+}
+
+fn unit_plan(lun: &mut Lun, r: &Request<'_>, does: Does) -> Result<Plan, Sense> {
+    match does {
+        Does::TestUnitReady | Does::StartStopUnit => Ok(Plan::Done),
+        Does::RequestSense => request_sense(lun, r),
+        Does::ModeSense => pages::mode_sense(lun, r.cdb).map(Plan::Reply),
+        Does::LogSense => pages::log_sense(lun, r.cdb).map(Plan::Reply),
+        Does::ReportSupportedOpcodes => pages::report_opcodes(r.cdb).map(Plan::Reply),
+        Does::ReadCapacity if r.cdb[0] == 0x25 => Ok(Plan::Reply(pages::capacity10(lun))),
+        Does::ReadCapacity => Ok(Plan::Reply(pages::capacity16(lun))),
+        Does::SynchronizeCache => {
+            lun.check(r.extent.0, r.extent.1)?;
+            lun.flush().map(|()| Plan::Done)
+        }
+        Does::Read | Does::Write => transfer(lun, r, does == Does::Write),
+        Does::WriteSame => write_same(lun, r),
+        Does::Unmap => unmap(lun, r),
+        Does::Inquiry | Does::ReportLuns => Err(sense::INVALID_OPCODE),
+    }
+}
+
+fn request_sense(lun: &mut Lun, r: &Request<'_>) -> Result<Plan, Sense> {
+    if r.cdb[1] & 1 != 0 {
+        return Err(sense::INVALID_FIELD);
+    }
+    let now = lun.attention[usize::from(r.port & 3)].take().unwrap_or(sense::NO_SENSE);
+    Ok(Plan::Reply(now.bytes()[..18].to_vec()))
+}
+
+fn transfer(lun: &Lun, r: &Request<'_>, write: bool) -> Result<Plan, Sense> {
+    let (lba, blocks) = r.extent;
+    if r.cdb[1] & 0xE0 != 0 {
+        return Err(sense::INVALID_FIELD); // no protection information
+    }
+    lun.check(lba, blocks)?;
+    let (offset, len) = (lba * lun.block(), blocks * lun.block());
+    if len > MAX_TRANSFER {
+        return Err(sense::INVALID_FIELD);
+    }
+    if write && lun.config.write_protected {
+        return Err(sense::WRITE_PROTECTED);
+    }
+    Ok(if write { Plan::Write { offset, len } } else { Plan::Read { offset, len } })
+}
+
+fn write_same(lun: &mut Lun, r: &Request<'_>) -> Result<Plan, Sense> {
+    let (lba, blocks) = r.extent;
+    let unmap = r.cdb[1] & 0x08 != 0;
+    let no_data = r.cdb[0] == 0x93 && r.cdb[1] & 0x01 != 0;
+    let reserved = if r.cdb[0] == 0x93 { 0xF6 } else { 0xF7 };
+    if r.cdb[1] & reserved != 0 || unmap && !lun.config.unmap || blocks == 0 || blocks > MAX_WRITE_SAME {
+        return Err(sense::INVALID_FIELD);
+    }
+    lun.check(lba, blocks)?;
+    if lun.config.write_protected {
+        return Err(sense::WRITE_PROTECTED);
+    }
+    if no_data {
+        return lun.unmap(lba, blocks).map(|()| Plan::Done);
+    }
+    Ok(Plan::WriteSame { lba, blocks, len: lun.block() })
+}
+
+fn unmap(lun: &Lun, r: &Request<'_>) -> Result<Plan, Sense> {
+    if !lun.config.unmap {
+        return Err(sense::INVALID_OPCODE);
+    }
+    if lun.config.write_protected {
+        return Err(sense::WRITE_PROTECTED);
+    }
+    match (r.cdb[1] & 1, be(r.cdb, 7, 2)) {
+        (1, _) => Err(sense::INVALID_FIELD),
+        (_, 0) => Ok(Plan::Done),
+        (_, 1..8) => Err(sense::PARAMETER_LENGTH),
+        (_, len) => Ok(Plan::Unmap { len }),
+    }
+}
+
+/// Performs a plan whose data arrived whole: WRITE SAME and UNMAP.
+/// `data` may be shorter than the plan said if the host's buffer was.
+pub fn finish(lun: &mut Lun, plan: &Plan, data: &[u8]) -> Result<(), Sense> {
+    match plan {
+        Plan::WriteSame { lba, blocks, len } => {
+            if data.len() as u64 != *len {
+                return Err(sense::INVALID_IU);
+            }
+            lun.write_same(*lba, *blocks, data)
+        }
+        Plan::Unmap { .. } => unmap_list(lun, data),
+        _ => Ok(()),
+    }
+}
+
+fn unmap_list(lun: &mut Lun, data: &[u8]) -> Result<(), Sense> {
+    if data.len() < 8 {
+        return Err(sense::PARAMETER_LENGTH);
+    }
+    let named = usize::from(u16::from_be_bytes([data[2], data[3]])) & !15;
+    let body = &data[8..];
+    let body = &body[..named.min(body.len())];
+    if body.len() / 16 > MAX_UNMAP_DESCRIPTORS {
+        return Err(sense::INVALID_PARAMETER);
+    }
+    let mut extents = Vec::new();
+    for d in body.chunks_exact(16) {
+        let lba = d[..8].iter().fold(0, |v, &b| v << 8 | u64::from(b));
+        let blocks = d[8..12].iter().fold(0, |v, &b| v << 8 | u64::from(b));
+        if blocks != 0 {
+            lun.check(lba, blocks)?;
+            extents.push((lba, blocks));
+        }
+    }
+    extents.into_iter().try_for_each(|(lba, blocks)| lun.unmap(lba, blocks))
+}
