@@ -49,6 +49,7 @@ pub struct GuestMemory {
     base: *mut u8,
     len: u64,
     flags: Box<[Cell<u8>]>,
+    code_epoch: Cell<u64>,
 }
 
 // SAFETY: `base` points into `region`, which this value owns and which does
@@ -69,7 +70,7 @@ impl GuestMemory {
             .map_err(|e| fail(e.to_string()))?;
         let base = region.as_ptr();
         let flags = vec![Cell::new(0); size >> PAGE_SHIFT].into_boxed_slice();
-        Ok(GuestMemory { region, base, len, flags })
+        Ok(GuestMemory { region, base, len, flags, code_epoch: Cell::new(0) })
     }
     /// Size in bytes.
     pub fn len(&self) -> u64 {
@@ -129,6 +130,7 @@ impl GuestMemory {
         for flag in &self.flags[first..=last] {
             if flag.get() & CODE != 0 {
                 outcome = Store::CodeChanged;
+                self.code_epoch.set(self.code_epoch.get() + 1);
             }
             flag.set(TOUCHED);
         }
@@ -182,6 +184,11 @@ impl GuestMemory {
         if let Some(flag) = self.flags.get((ra >> PAGE_SHIFT) as usize) {
             flag.set(flag.get() | CODE);
         }
+    }
+    /// Counts the stores that made cached instructions stale.
+    #[inline]
+    pub fn code_epoch(&self) -> u64 {
+        self.code_epoch.get()
     }
     /// True while nothing was stored to the page since [`Self::mark_code`].
     #[inline]

@@ -49,7 +49,7 @@ pub enum Invalidate {
 ///
 /// Data is in address order: `data[0]` is the byte at `offset`. A function
 /// decides itself what an access of an unusual size or alignment does.
-pub trait PciFunction {
+pub trait PciFunction: std::any::Any {
     /// Reads configuration space, `data.len()` 1, 2 or 4, naturally aligned.
     fn config_read(&mut self, offset: u16, data: &mut [u8], cx: &mut Cx<'_>);
     /// Writes configuration space.
@@ -68,6 +68,11 @@ pub trait PciFunction {
     fn snoop(&mut self, what: Invalidate, cx: &mut Cx<'_>);
     /// The host bridge put the function into, or out of, CAPI mode.
     fn set_capi_mode(&mut self, on: bool, cx: &mut Cx<'_>);
+    /// The host bridge blocks, or allows again, the function's DMA and
+    /// interrupts: its PE is frozen, the bridge fenced, the link down. While
+    /// blocked the function must not touch guest memory; the bridge itself
+    /// drops the interrupts.
+    fn set_dma_blocked(&mut self, _blocked: bool, _cx: &mut Cx<'_>) {}
     /// Whose memory a DMA with process element `pe` would touch, for tools.
     fn space_of(&self, pe: u32) -> Option<TranslationSpace>;
 }

@@ -1,0 +1,42 @@
+//! What a hardware thread is lent while it runs: memory and the platform.
+
+use fabric::GuestMemory;
+use fabric::pci::Invalidate;
+
+/// What a hardware thread reaches outside itself and memory.
+pub trait Platform {
+    /// A load from a real address that is not memory; data in address order.
+    fn mmio_read(&mut self, ra: u64, data: &mut [u8]);
+    /// A store to a real address that is not memory.
+    fn mmio_write(&mut self, ra: u64, data: &[u8]);
+    /// `msgsnd` to the thread with this PIR (directed hypervisor doorbell).
+    fn doorbell(&mut self, pir: u32);
+    /// A broadcast `tlbie`: the other threads and the nest hear of it.
+    fn tlbie(&mut self, what: Invalidate);
+    /// A random number for `darn`.
+    fn random(&mut self) -> u64;
+}
+
+/// Memory and platform for the length of one run.
+pub struct Env<'a> {
+    /// Guest memory.
+    pub mem: &'a GuestMemory,
+    /// Everything else.
+    pub platform: &'a mut dyn Platform,
+}
+
+/// A platform with nothing in it: loads read ones, stores vanish.
+#[derive(Debug, Default)]
+pub struct NoPlatform;
+
+impl Platform for NoPlatform {
+    fn mmio_read(&mut self, _ra: u64, data: &mut [u8]) {
+        data.fill(0xFF);
+    }
+    fn mmio_write(&mut self, _ra: u64, _data: &[u8]) {}
+    fn doorbell(&mut self, _pir: u32) {}
+    fn tlbie(&mut self, _what: Invalidate) {}
+    fn random(&mut self) -> u64 {
+        0x0123_4567_89AB_CDEF
+    }
+}

@@ -1,0 +1,199 @@
+//! The interpreter loop: a thread runs until its budget ends or the machine
+//! has to do something.
+//!
+//! An instruction retires, or an interrupt is delivered, per count of
+//! `retired`; so every turn of the loop advances time and a guest cannot
+//! hang the simulator.
+
+use crate::code::CodeCache;
+use crate::env::Env;
+use crate::exec;
+use crate::interrupt::{Raised, Trap, vector};
+use crate::msr;
+use crate::state::Cpu;
+use fabric::Ticks;
+use fabric::bits::b64;
+use isa::Word;
+
+/// Why a run ended. Counts are in [`Cpu::retired`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The budget is used up.
+    Budget,
+    /// The thread executed `stop` and nothing is pending.
+    Idle,
+    /// The firmware trap word was executed; finish with [`Cpu::firmware_return`].
+    Firmware,
+    /// A watched instruction is next; continue with [`Cpu::step_over_watch`].
+    Watched,
+}
+
+/// PSSCR[EC]: exit criterion (Book III 3.3.2).
+const PSSCR_EC: u64 = b64(43);
+/// SRR1 bits 46:47 = 01: no state was lost.
+const NO_STATE_LOST: u64 = 0x1_0000;
+
+impl Cpu {
+    /// Runs up to `budget` instructions.
+    pub fn run(&mut self, env: &mut Env<'_>, code: &mut CodeCache, budget: u64) -> Exit {
+        let end = self.retired + budget;
+        loop {
+            self.micro.sync_code(env.mem);
+            if self.retired >= end {
+                return Exit::Budget;
+            }
+            if self.stopped {
+                if !self.wakes() {
+                    return Exit::Idle;
+                }
+                self.wake();
+            }
+            if let Some(v) = self.pending() {
+                self.deliver_pending(v);
+                self.retired += 1;
+                continue;
+            }
+            self.micro.stop_at = end.min(self.retired_at(self.dec_due));
+            let outcome =
+                if self.little_endian() { self.run_pages(env, code) } else { self.step_big_endian(env) };
+            match outcome {
+                None => {}
+                Some(Trap::Interrupt) => {
+                    self.deliver();
+                    self.retired += 1;
+                }
+                Some(Trap::Resync) => self.complete(),
+                Some(Trap::Idle) => {
+                    self.complete();
+                    self.stopped = true;
+                }
+                Some(Trap::Firmware) => return Exit::Firmware,
+                Some(Trap::Watched) => return Exit::Watched,
+                Some(Trap::Undecoded) => unreachable!("decoded in run_pages"),
+            }
+        }
+    }
+
+    fn complete(&mut self) {
+        self.retired += 1;
+        self.cia = self.nia;
+    }
+
+    /// The count of retired instructions at which the time base reads `tb`.
+    fn retired_at(&self, tb: u64) -> u64 {
+        let at = Ticks::from_timebase(tb);
+        let here = self.now();
+        if at <= here { u64::MAX } else { self.retired.saturating_add(at.0 - here.0) }
+    }
+
+    /// Executes decoded little-endian pages until something needs a look.
+    fn run_pages(&mut self, env: &mut Env<'_>, code: &mut CodeCache) -> Option<Trap> {
+        let mut id = match self.micro.code_page(self.cia) {
+            Some(id) => id,
+            None => match self.open_page(env, code) {
+                Ok(id) => id,
+                Err(trap) => return Some(trap),
+            },
+        };
+        loop {
+            let page = code.page(id);
+            let here = self.cia & !0xFFF;
+            loop {
+                let op = page.op(self.cia);
+                self.nia = self.cia.wrapping_add(4);
+                match (op.run)(self, env, Word(op.word)) {
+                    Ok(()) => {}
+                    Err(Trap::Undecoded) => {
+                        code.decode(env.mem, page, self.cia);
+                        continue;
+                    }
+                    Err(Trap::Watched) if self.micro.step_over == Some(self.cia) => {
+                        self.micro.step_over = None;
+                        if let Err(trap) = exec::handler_of(Word(op.word))(self, env, Word(op.word)) {
+                            return Some(trap);
+                        }
+                    }
+                    Err(trap) => return Some(trap),
+                }
+                self.retired += 1;
+                self.cia = self.nia;
+                if self.retired >= self.micro.stop_at {
+                    return None;
+                }
+                if self.cia & !0xFFF != here {
+                    break;
+                }
+            }
+            id = self.micro.code_page(self.cia)?;
+        }
+    }
+
+    /// Translates CIA and opens its decoded page.
+    fn open_page(&mut self, env: &mut Env<'_>, code: &mut CodeCache) -> Result<u32, Trap> {
+        let cia = self.cia;
+        let ra = self.translate_fetch(env, cia)?;
+        let id = code.open(env.mem, ra);
+        self.micro.fill_code(cia, id);
+        Ok(id)
+    }
+
+    /// Executes one big-endian instruction: firmware stubs only, so slowly.
+    fn step_big_endian(&mut self, env: &mut Env<'_>) -> Option<Trap> {
+        let ra = match self.translate_fetch(env, self.cia) {
+            Ok(ra) => ra,
+            Err(trap) => return Some(trap),
+        };
+        let word = Word(env.mem.read_be32(ra).expect("translate_fetch checked the range"));
+        self.nia = self.cia.wrapping_add(4);
+        match exec::handler_of(word)(self, env, word) {
+            Ok(()) => {
+                self.complete();
+                None
+            }
+            Err(trap) => Some(trap),
+        }
+    }
+
+    /// Ends a firmware call: result in r3, continue at LR.
+    pub fn firmware_return(&mut self, r3: u64) {
+        self.gpr[3] = r3;
+        self.nia = self.lr & !3;
+        self.complete();
+    }
+
+    /// The next run executes the watched instruction at CIA.
+    pub fn step_over_watch(&mut self) {
+        self.micro.step_over = Some(self.cia);
+    }
+
+    /// Asks the loop to look at interrupts after the current instruction.
+    pub(crate) fn look_soon(&mut self) {
+        self.micro.stop_at = 0;
+    }
+
+    /// Ends `stop`: in place, or by system reset if PSSCR[EC] asked for it.
+    fn wake(&mut self) {
+        self.stopped = false;
+        if self.sprs.psscr & PSSCR_EC != 0 {
+            let reason = if self.hvi_line {
+                0x24_0000
+            } else if self.doorbell {
+                0x0C_0000
+            } else {
+                0x18_0000
+            };
+            self.raised = Raised { vector: vector::SYSTEM_RESET, srr1: reason | NO_STATE_LOST, after: false };
+            self.deliver();
+        }
+    }
+
+    /// Starts the thread at `entry` as OPAL_START_CPU does: hypervisor real
+    /// mode, in the byte order of HILE, r3 = PIR.
+    pub fn start(&mut self, entry: u64, r3: u64) {
+        self.set_msr(msr::SF | msr::HV | msr::ME | if self.hile { msr::LE } else { 0 });
+        self.gpr[3] = r3;
+        self.cia = entry;
+        self.nia = entry;
+        self.stopped = false;
+    }
+}
