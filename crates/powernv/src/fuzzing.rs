@@ -1,0 +1,1 @@
+//! Entry points for fuzzing, and the function they plug in.
