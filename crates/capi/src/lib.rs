@@ -3,5 +3,7 @@
 //! Knows no CPU and no OPAL; reaches guest memory through `fabric::Translate`.
 #![forbid(unsafe_code)]
 
+pub mod adapter;
 pub mod flash;
 pub mod port;
+pub mod psl;

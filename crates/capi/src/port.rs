@@ -73,7 +73,12 @@ pub trait AfuModel {
     fn terminated(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
     /// LLCMD REMOVE of `pe`.
     fn removed(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
-    /// A translation fault of `pe` was answered.
+    /// A translation fault of `pe` was answered. Faults that name the same
+    /// page, element and direction are one fault with one answer, so an AFU
+    /// tries every waiting command of `pe` again after [`FaultAnswer::Retry`],
+    /// and fails the oldest (and may try the rest) after
+    /// [`FaultAnswer::AddressError`]. Faults still queued at TERMINATE, and
+    /// all faults at an AFU reset, are forgotten without an answer.
     fn fault_answered(&mut self, pe: u16, answer: FaultAnswer, port: &mut dyn AfuPort<'_>);
     /// The control block of context `pe`, for oracles; no side effect.
     fn control_block(&self, pe: u16) -> ControlBlock;

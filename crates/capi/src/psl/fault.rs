@@ -1,0 +1,180 @@
+//! Translation faults and other PSL interrupts: one event at a time in
+//! DSISR, DAR and PEHandle, held until the driver writes TFC; the rest
+//! waits (CAIA 1.0, 8.1).
+
+use super::regs::{self, dsisr, tfc};
+use super::{Port, Psl};
+use crate::port::{AfuModel, FaultAnswer};
+use fabric::{Access, Cx};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// `Unspecified:` how many faults wait at most; an AFU has fewer commands.
+pub(super) const MOST_FAULTS: usize = 4096;
+/// The checkout response of a missing or forbidding radix entry.
+pub(super) const CO_NO_PTE: u64 = 0x94;
+/// The checkout response of unusable tables.
+pub(super) const CO_BAD_TABLES: u64 = 0xB4;
+
+/// One event for the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Event {
+    pub pe: u16,
+    pub dar: u64,
+    pub dsisr: u64,
+    pub errstat: u64,
+}
+
+impl Event {
+    fn is_translation(&self) -> bool {
+        dsisr::TF.get(self.dsisr) == 1
+    }
+    fn same_fault(&self, other: &Event) -> bool {
+        self.pe == other.pe && self.dsisr == other.dsisr && (self.dar ^ other.dar) >> 12 == 0
+    }
+}
+
+/// The event in the registers, and those behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Faults {
+    current: Option<Event>,
+    queue: VecDeque<Event>,
+}
+
+/// PSL interrupts that nothing in the model causes; a scenario may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PslError {
+    /// DSISR.PE with this ErrStat, which must not be zero.
+    Psl(u64),
+    /// DSISR.AE: the AFU's error register tells more.
+    Afu,
+}
+
+impl Psl {
+    /// True if an event of `pe` is in the registers.
+    pub(super) fn fault_pending(&self, pe: u16) -> bool {
+        self.faults.current.is_some_and(|e| e.pe == pe)
+    }
+    /// True if the fault queue cannot take another.
+    pub(super) fn faults_full(&self) -> bool {
+        self.faults.queue.len() >= MOST_FAULTS
+    }
+    /// Shows an event to the driver, or queues it.
+    pub(super) fn raise(&mut self, event: Event, cx: &mut Cx<'_>) {
+        let Faults { current, queue } = &mut self.faults;
+        if current.iter().chain(queue.iter()).any(|e| e.same_fault(&event)) {
+            return;
+        }
+        if current.is_none() {
+            self.present(event, cx);
+        } else if queue.len() < MOST_FAULTS {
+            queue.push_back(event);
+        }
+    }
+    /// Raises an error on behalf of a scenario; false if `pe` is not added.
+    pub(crate) fn raise_error(&mut self, error: PslError, pe: u16, cx: &mut Cx<'_>) -> bool {
+        let (dsisr, errstat) = match error {
+            PslError::Psl(errstat) => (dsisr::PE.mask(), errstat),
+            PslError::Afu => (dsisr::AE.mask(), 0),
+        };
+        // The driver clears PE only if ErrStat is not zero.
+        if !self.is_added(pe) || (error == PslError::Psl(0)) {
+            return false;
+        }
+        self.raise(Event { pe, dar: 0, dsisr, errstat }, cx);
+        true
+    }
+    fn present(&mut self, event: Event, cx: &mut Cx<'_>) {
+        self.faults.current = Some(event);
+        self.p2n.set(regs::DSISR_AN, event.dsisr);
+        self.p2n.set(regs::DAR_AN, event.dar);
+        self.p2n.set(regs::PEHANDLE_AN, u64::from(event.pe));
+        self.p2n.set(regs::ERRSTAT_AN, self.p2n.get(regs::ERRSTAT_AN) | event.errstat);
+        let pe = u64::from(event.pe);
+        cx.note("psl-fault", &[("pe", pe), ("ea", event.dar), ("dsisr", event.dsisr)]);
+        // LISN 0 is the PSL's own.
+        if let Some(ivte) = self.element(event.pe).map(|e| e.ivte_offset(0)) {
+            cx.note("psl-irq", &[("pe", pe), ("lisn", 0), ("ivte", u64::from(ivte))]);
+            cx.irq(ivte);
+        }
+    }
+    /// PSL_TFC_An: the driver's answer to the event in the registers.
+    /// `Unspecified:` of several bits AE counts before R before the rest; an
+    /// answer of the wrong kind still ends the event, a translation fault
+    /// then as an address error.
+    pub(super) fn write_tfc(&mut self, value: u64, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
+        let bits = [(tfc::AE, "AE"), (tfc::R, "R"), (tfc::A, "A"), (tfc::C, "C")];
+        let Some((_, answer)) = bits.iter().find(|(f, _)| f.get(value) == 1) else { return };
+        let pending = self.faults.current;
+        let pe = pending.map_or(u64::MAX, |e| u64::from(e.pe));
+        let fields = [
+            ("pe", pe),
+            ("value", value),
+            ("pending", u64::from(pending.is_some())),
+            ("dsisr", pending.map_or(0, |e| e.dsisr)),
+        ];
+        cx.note_text("tfc", ("answer", answer), &fields);
+        let Some(event) = pending else { return };
+        self.end_event();
+        if event.is_translation() && self.is_added(event.pe) {
+            let retry = *answer == "R" && self.is_running(event.pe);
+            let answer = if retry { FaultAnswer::Retry } else { FaultAnswer::AddressError };
+            afu.fault_answered(event.pe, answer, &mut Port { psl: self, cx });
+        }
+        self.next_event(afu, cx);
+        self.resume_llcmd(afu, cx);
+    }
+    /// PSL_DSISR_An: a store without PE clears PE, which ends that event
+    /// without a TFC; the other bits are the PSL's.
+    pub(super) fn write_dsisr(&mut self, value: u64, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
+        let ends = self.faults.current.is_some_and(|e| dsisr::PE.get(e.dsisr) == 1);
+        if ends && dsisr::PE.get(value) == 0 {
+            self.end_event();
+            self.next_event(afu, cx);
+            self.resume_llcmd(afu, cx);
+        }
+    }
+    /// DSISR's status goes, DAR and PEHandle stay as they were.
+    fn end_event(&mut self) {
+        self.faults.current = None;
+        self.p2n.set(regs::DSISR_AN, 0);
+    }
+    /// Shows the next event that still needs the driver. A fault whose page
+    /// has come in the meantime is answered here.
+    fn next_event(&mut self, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
+        let mut probes = self.faults.queue.len();
+        while self.faults.current.is_none() {
+            let Some(event) = self.faults.queue.pop_front() else { return };
+            if !self.is_added(event.pe) {
+                continue;
+            }
+            let probe = probes > 0 && event.is_translation();
+            probes = probes.saturating_sub(1);
+            if probe && self.resolved(&event, cx) {
+                afu.fault_answered(event.pe, FaultAnswer::Retry, &mut Port { psl: self, cx });
+            } else {
+                self.present(event, cx);
+            }
+        }
+    }
+    fn resolved(&mut self, event: &Event, cx: &mut Cx<'_>) -> bool {
+        let access = if dsisr::S.get(event.dsisr) == 1 { Access::Write } else { Access::Read };
+        let Some(element) = self.element(event.pe) else { return false };
+        let (space, usable) = (element.space(), element.relocated() && element.radix());
+        usable && self.translate(space, event.dar, access, cx).is_ok()
+    }
+    /// Forgets queued faults of an element that is being terminated.
+    pub(super) fn forget_queued(&mut self, pe: u16) {
+        self.faults.queue.retain(|e| e.pe != pe);
+    }
+    /// Forgets every event; the elements that had one, without repeats.
+    pub(super) fn forget_faults(&mut self) -> Vec<u16> {
+        let Faults { current, queue } = std::mem::take(&mut self.faults);
+        self.p2n.set(regs::DSISR_AN, 0);
+        self.p2n.set(regs::PEHANDLE_AN, 0);
+        let mut pes: Vec<u16> = current.iter().chain(queue.iter()).map(|e| e.pe).collect();
+        pes.sort_unstable();
+        pes.dedup();
+        pes
+    }
+}
