@@ -34,6 +34,8 @@ impl Word {
         l 10..=10;
         /// L of two bits (sync, darn, dcbf, ...).
         l2 9..=10;
+        /// L of darn.
+        l_darn 14..=15;
         /// BFA: source CR or FPSCR field.
         bfa 11..=13;
         /// BO.
@@ -72,6 +74,8 @@ impl Word {
         uim 11..=15;
         /// NB of string instructions.
         nb 16..=20;
+        /// FC: function code of atomic memory operations.
+        fc 16..=20;
         /// DM of xxpermdi.
         dm 22..=23;
         /// SHW of xxsldwi.
@@ -127,6 +131,11 @@ impl Word {
     #[inline(always)]
     pub const fn dq(self) -> u64 {
         (self.0 as u16 & !15) as i16 as i64 as u64
+    }
+    /// D of DX-form (d0, d1, d2), sign-extended.
+    #[inline(always)]
+    pub const fn dx(self) -> u64 {
+        (self.0 as u16 & 0xFFC0 | (self.0 >> 15 & 0x3E) as u16 | (self.0 & 1) as u16) as i16 as i64 as u64
     }
     /// LI << 2, sign-extended: displacement of b.
     #[inline(always)]

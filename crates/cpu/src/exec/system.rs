@@ -18,7 +18,7 @@ const DEC_BITS: u32 = 56;
 
 /// FSCR facilities that problem state may lack: bit number from the right,
 /// which is also the interrupt cause (Book III 4.4.7).
-mod facility {
+pub(super) mod facility {
     pub const DSCR: u64 = 2;
     pub const EBB: u64 = 7;
     pub const TAR: u64 = 8;
@@ -27,7 +27,7 @@ mod facility {
 
 impl Cpu {
     /// Facility unavailable unless FSCR enables `facility`.
-    fn require_facility(&mut self, facility: u64) -> Result<(), Trap> {
+    pub(super) fn require_facility(&mut self, facility: u64) -> Result<(), Trap> {
         if self.sprs.fscr >> facility & 1 != 0 {
             return Ok(());
         }
