@@ -73,6 +73,9 @@ pub trait PciFunction: std::any::Any {
     /// blocked the function must not touch guest memory; the bridge itself
     /// drops the interrupts.
     fn set_dma_blocked(&mut self, _blocked: bool, _cx: &mut Cx<'_>) {}
+    /// The saved form of the function's whole state, for snapshots and the
+    /// state hash.
+    fn saved(&self) -> Vec<u8>;
     /// Whose memory a DMA with process element `pe` would touch, for tools.
     fn space_of(&self, pe: u32) -> Option<TranslationSpace>;
 }

@@ -34,6 +34,10 @@ impl Console {
     pub fn push_input(&mut self, bytes: &[u8]) {
         self.input.extend(bytes);
     }
+    /// True while output waits to be taken.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
     /// True while input waits.
     pub fn has_input(&self) -> bool {
         !self.input.is_empty()

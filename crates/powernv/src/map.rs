@@ -59,6 +59,8 @@ pub const MAX_ADAPTERS: usize = 4;
 
 const CHIP_SHIFT: u32 = 42;
 const M64_CPU: u64 = 0x6_0000_0000_0000;
+/// The 64-bit window of bridge 3 lies beyond the 32-bit windows.
+const M64_CPU_3: u64 = 0x6_0200_0000_0000;
 const M32_CPU: u64 = 0x6_00c0_0000_0000;
 const REGISTERS: u64 = 0x6_00c3_c000_0000;
 const REGISTER_STRIDE: u64 = 0x10_0000;
@@ -93,7 +95,7 @@ pub const fn phb(n: usize) -> PhbMap {
         index,
         registers: REGISTERS + chip_base + index as u64 * REGISTER_STRIDE,
         m32: M32_CPU + chip_base + index as u64 * M32_BYTES,
-        m64: M64_CPU + chip_base + index as u64 * M64_BYTES,
+        m64: chip_base + if index == 0 { M64_CPU } else { M64_CPU_3 },
         msi_base: MSI_BASE + n as u32 * MSI_COUNT,
     }
 }

@@ -142,6 +142,14 @@ impl Platform {
     pub fn take_output(&mut self, terminal: usize) -> Vec<u8> {
         self.consoles.get_mut(terminal).map(Console::take_output).unwrap_or_default()
     }
+    /// True if output of any terminal waits to be taken.
+    pub fn has_output(&self) -> bool {
+        self.consoles.iter().any(Console::has_output)
+    }
+    /// The plugged-in functions, in order of their slots.
+    pub fn functions(&self) -> impl Iterator<Item = &dyn PciFunction> {
+        self.phbs.iter().filter_map(Phb::function)
+    }
     /// Enters input at a terminal; false if there is no such terminal.
     pub fn push_input(&mut self, terminal: usize, bytes: &[u8]) -> bool {
         let Some(console) = self.consoles.get_mut(terminal) else { return false };
@@ -177,6 +185,7 @@ impl Platform {
         f: impl FnOnce(&mut Phb, &mut World<'_>) -> bool,
     ) -> bool {
         let Some(n) = self.phbs.iter().position(|phb| phb.claims(ra)) else { return false };
+        self.phbs[n].tell_dma(world);
         let owned = f(&mut self.phbs[n], world);
         self.settle(n, world);
         owned
@@ -194,6 +203,7 @@ impl Platform {
         let Some(nth) = device.checked_sub(self.first_device) else { return false };
         let n = (nth / DEVICES_PER_PHB) as usize;
         let Some(phb) = self.phbs.get_mut(n) else { return false };
+        phb.tell_dma(world);
         if device == phb.bridge_device() {
             phb.bridge_event(world);
         } else {
@@ -210,7 +220,9 @@ impl Platform {
         world: &mut World<'_>,
         f: impl FnOnce(&mut dyn PciFunction, &mut fabric::Cx<'_>) -> R,
     ) -> Option<R> {
-        let answer = self.phbs.get_mut(n)?.call(world, f);
+        let phb = self.phbs.get_mut(n)?;
+        phb.tell_dma(world);
+        let answer = phb.call(world, f);
         self.settle(n, world);
         answer
     }

@@ -139,6 +139,10 @@ impl Platform {
             }
             return OpalReturn { rc: rc::UNSUPPORTED, action: None };
         };
+        for phb in &mut self.phbs {
+            // A link that came up since is up before the call is answered.
+            phb.tell_dma(world);
+        }
         let mut call = Cl { p: self, cpu, args, world: &mut *world, action: None };
         let rc = handler(&mut call);
         let action = call.action;

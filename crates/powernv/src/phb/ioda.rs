@@ -121,9 +121,9 @@ impl Ioda {
     }
     pub(crate) fn set_m64(&mut self, n: u64, base: u64, size: u64) -> bool {
         let entry = usize::try_from(n).ok().and_then(|n| self.m64.get_mut(n));
-        entry.is_some_and(|w| {
+        entry.filter(|_| base.checked_add(size).is_some()).is_some_and(|w| {
             (w.base, w.size) = (base, size);
-            base.checked_add(size).is_some()
+            true
         })
     }
     pub(crate) fn set_m64_mode(&mut self, n: u64, mode: M64Mode) -> bool {
