@@ -44,7 +44,7 @@ impl Descriptor {
             0x20 => RECORD_SIZE / 256,
             0x28 => RECORD_OFFSET,
             // Both kinds of problem state area; length of one in 4 KiB.
-            0x30 => 0x0300_0000_0000_0000 | PER_PROCESS / 4096,
+            0x30 => 0x0300_0000_0000_0000 | (PER_PROCESS / 4096),
             0x40 => ERROR_SIZE / 4096,
             0x48 => ERROR_OFFSET,
             _ => 0,

@@ -65,7 +65,8 @@ impl Psl {
         if current.iter().chain(queue.iter()).any(|e| e.same_fault(&event)) {
             return;
         }
-        if current.is_none() {
+        // While the queue moves on, what an AFU raises anew goes to its end.
+        if current.is_none() && queue.is_empty() {
             self.present(event, cx);
         } else if queue.len() < MOST_FAULTS {
             queue.push_back(event);

@@ -20,8 +20,6 @@ pub mod vpd;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_properties;
 
 use crate::port::AfuModel;
 use cache::TranslationCache;

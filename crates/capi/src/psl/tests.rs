@@ -1,13 +1,17 @@
 //! Register sequences as the driver performs them, one check a line.
 
-use super::fake::{FakeAfu, PATTERN, Told, World};
-use super::regs::{AFU_CNTL_AN, Area, CONTROL, DAR_AN, DEBUG, DSISR_AN, ERR_IVTE, ERRSTAT_AN, LLCMD_AN};
-use super::regs::{PEHANDLE_AN, SCNTL_AN, SERR_AN, SPAP_AN, TFC_AN, TIMEBASE};
-use super::{P1N_OFFSET, PslError, config};
+mod commands;
+mod faults;
+mod properties;
+
+use super::P1N_OFFSET;
+use super::config;
+use super::fake::{FakeAfu, World};
+use super::regs::{AFU_CNTL_AN, AFU_ERR_AN, Area, CONTROL, DAR_AN, DEBUG, DSISR_AN, ERR_IVTE, LLCMD_AN};
+use super::regs::{SCNTL_AN, SERR_AN, SPAP_AN, TIMEBASE};
 use crate::adapter::{Adapter, AdapterConfig};
 use crate::port::DmaError;
-use fabric::pci::Invalidate;
-use fabric::{Effect, PciFunction, Record, ResetKind, Ticks, state_hash};
+use fabric::{PciFunction, Record, Ticks};
 
 const SPA: u64 = 0x20_0000;
 /// 128 KiB: 958 elements.
@@ -16,12 +20,10 @@ const DESCRIPTOR: u64 = 0x10_0000;
 const PSA: u64 = 0x100_0000;
 const KERNEL_SR: u64 = 0x9600_0000_0000_0013;
 const USER_SR: u64 = 0x9600_0000_0000_4011;
-const TFC_R: u64 = 0x1_0000_0000;
-const TFC_AE: u64 = 0x2_0000_0000;
 
-pub(super) struct Card {
-    pub world: World,
-    pub adapter: Adapter<FakeAfu>,
+struct Card {
+    world: World,
+    adapter: Adapter<FakeAfu>,
 }
 
 impl Card {
@@ -254,7 +256,7 @@ fn adapter_registers() {
         (Area::P1n, SPAP_AN, u64::MAX, 0x0FFF_FFFF_FFFF_FFF1),
         (Area::P2n, DAR_AN, u64::MAX, 0),
         (Area::P2n, DSISR_AN, u64::MAX, 0),
-        (Area::P2n, super::regs::AFU_ERR_AN, 1, 0xAFE),
+        (Area::P2n, AFU_ERR_AN, 1, 0xAFE),
     ];
     for &(area, at, write, want) in rows {
         c.write(area, at, write);
