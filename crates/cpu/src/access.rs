@@ -76,7 +76,7 @@ impl Cpu {
             let ra = cpu.translate_data(env, ea, Access::Read)?;
             let part = &mut bytes[range];
             if !env.mem.read_bytes(ra & !CACHE_INHIBITED, part) {
-                env.platform.mmio_read(ra & !CACHE_INHIBITED, part);
+                env.platform.mmio_read(cpu.now(), ra & !CACHE_INHIBITED, part);
             }
             Ok(())
         })?;
@@ -93,7 +93,7 @@ impl Cpu {
             match env.mem.write_bytes(ra, &bytes[range.clone()]) {
                 Store::Done => {}
                 Store::CodeChanged => cpu.micro.code_changed = true,
-                Store::Outside => env.platform.mmio_write(ra, &bytes[range]),
+                Store::Outside => env.platform.mmio_write(cpu.now(), ra, &bytes[range]),
             }
             Ok(())
         })

@@ -1,18 +1,19 @@
 //! What a hardware thread is lent while it runs: memory and the platform.
 
-use fabric::GuestMemory;
+use fabric::{GuestMemory, Ticks};
 use fabric::pci::Invalidate;
 
 /// What a hardware thread reaches outside itself and memory.
 pub trait Platform {
-    /// A load from a real address that is not memory; data in address order.
-    fn mmio_read(&mut self, ra: u64, data: &mut [u8]);
+    /// A load from a real address that is not memory, at `now`; data in
+    /// address order.
+    fn mmio_read(&mut self, now: Ticks, ra: u64, data: &mut [u8]);
     /// A store to a real address that is not memory.
-    fn mmio_write(&mut self, ra: u64, data: &[u8]);
+    fn mmio_write(&mut self, now: Ticks, ra: u64, data: &[u8]);
     /// `msgsnd` to the thread with this PIR (directed hypervisor doorbell).
     fn doorbell(&mut self, pir: u32);
     /// A broadcast `tlbie`: the other threads and the nest hear of it.
-    fn tlbie(&mut self, what: Invalidate);
+    fn tlbie(&mut self, now: Ticks, what: Invalidate);
     /// A random number for `darn`.
     fn random(&mut self) -> u64;
 }
@@ -30,12 +31,12 @@ pub struct Env<'a> {
 pub struct NoPlatform;
 
 impl Platform for NoPlatform {
-    fn mmio_read(&mut self, _ra: u64, data: &mut [u8]) {
+    fn mmio_read(&mut self, _now: Ticks, _ra: u64, data: &mut [u8]) {
         data.fill(0xFF);
     }
-    fn mmio_write(&mut self, _ra: u64, _data: &[u8]) {}
+    fn mmio_write(&mut self, _now: Ticks, _ra: u64, _data: &[u8]) {}
     fn doorbell(&mut self, _pir: u32) {}
-    fn tlbie(&mut self, _what: Invalidate) {}
+    fn tlbie(&mut self, _now: Ticks, _what: Invalidate) {}
     fn random(&mut self) -> u64 {
         0x0123_4567_89AB_CDEF
     }

@@ -1,1 +1,16 @@
-//! See ARCHITECTURE.md.
+//! The whole machine: wires CPU, platform and adapters, runs them in virtual
+//! time, and judges what it sees. Pure: scenario in, report out; files,
+//! terminal and wall clock belong to `capisim`.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod build;
+pub mod bus;
+pub mod guest;
+pub mod kernel;
+pub mod machine;
+pub mod nest;
+
+pub use build::{BuildError, MachineConfig};
+pub use kernel::{KernelError, KernelImage, Symbols};
+pub use machine::{Machine, Stop};

@@ -65,7 +65,7 @@ impl Cpu {
         if let Some(what) = decode(w, self.gpr[w.rb()], self.gpr[w.rs()], local) {
             self.invalidate(what);
             if !local {
-                env.platform.tlbie(what);
+                env.platform.tlbie(self.now(), what);
             }
         }
     }

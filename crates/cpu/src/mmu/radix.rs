@@ -105,6 +105,25 @@ pub fn translate(
     access: Access,
     problem: bool,
 ) -> Result<Leaf, TranslateFault> {
+    let (at, pte, shift) = find(mem, ptcr, lpid, pid, ea)?;
+    leaf(mem, at, pte, shift, access, problem)
+}
+
+/// The leaf of `ea` of process `pid` of the host, whatever it permits;
+/// changes nothing.
+pub fn peek(mem: &GuestMemory, ptcr: u64, pid: u32, ea: u64) -> Option<Leaf> {
+    let (_, pte, shift) = find(mem, ptcr, 0, pid, ea).ok()?;
+    Some(Leaf { pte, shift })
+}
+
+/// Walks to a leaf: its address, itself, log2 of its page size.
+fn find(
+    mem: &GuestMemory,
+    ptcr: u64,
+    lpid: u32,
+    pid: u32,
+    ea: u64,
+) -> Result<(u64, u64, u32), TranslateFault> {
     let Root { bits, mut base, mut index_bits } = process_root(mem, ptcr, lpid, pid)?;
     let ea = ea & 0x3FFF_FFFF_FFFF_FFFF;
     if ea >> bits != 0 {
@@ -120,7 +139,7 @@ pub fn translate(
             return Err(TranslateFault::NoTranslation);
         }
         if entry & LEAF != 0 {
-            return leaf(mem, at, entry, remaining, access, problem);
+            return Ok((at, entry, remaining));
         }
         base = entry & BASE;
         index_bits = (entry & 0x1F) as u32;

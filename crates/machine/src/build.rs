@@ -1,0 +1,103 @@
+//! From a description to a machine about to execute its first instruction.
+
+use crate::kernel::KernelImage;
+use crate::machine::Machine;
+use fabric::{GuestMemory, OutOfMemory, PciFunction};
+use powernv::{LayoutError, MemoryLayout, PlatformConfig};
+
+/// A machine to build.
+pub struct MachineConfig {
+    /// Number of vCPUs, 1..=8, one thread per core.
+    pub cpus: usize,
+    /// Bytes of RAM.
+    pub memory: u64,
+    /// Kernel command line.
+    pub cmdline: String,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// Least and greatest quantum, in instructions.
+    pub quantum: (u64, u64),
+    /// Initial RAM file system.
+    pub initrd: Vec<u8>,
+    /// Adapters, each behind a host bridge of its own.
+    pub adapters: Vec<Box<dyn PciFunction>>,
+}
+
+/// The quantum that scenarios get unless they say otherwise: short enough
+/// that a spinning CPU wastes little, long enough that rounds cost nothing.
+pub const DEFAULT_QUANTUM: (u64, u64) = (1_000, 8_000);
+/// Most vCPUs of a machine.
+pub const MAX_CPUS: usize = 8;
+
+/// Why a machine cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Number of CPUs.
+    #[error("{0} vCPUs; a machine has 1 to {MAX_CPUS}")]
+    Cpus(usize),
+    /// The host has too little memory.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+    /// The pieces do not fit.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+/// Hardware thread id of vCPU `n`: cores are four apart, as SMT4 cores are.
+pub fn hwid(n: usize) -> u32 {
+    4 * n as u32
+}
+
+/// Device index of the first host bridge in agenda and trace.
+pub const FIRST_DEVICE: u32 = 1;
+
+impl MachineConfig {
+    pub(crate) fn platform(&self) -> PlatformConfig {
+        PlatformConfig {
+            cpus: (0..self.cpus).map(hwid).collect(),
+            memory_bytes: self.memory,
+            cmdline: self.cmdline.clone(),
+            initrd_bytes: self.initrd.len() as u64,
+            adapters: self.adapters.len(),
+            first_device: FIRST_DEVICE,
+            ..PlatformConfig::default()
+        }
+    }
+}
+
+/// Loads kernel, device tree, initrd and firmware entry.
+pub(crate) fn load(
+    mem: &GuestMemory,
+    config: &MachineConfig,
+    platform: &PlatformConfig,
+    kernel: &KernelImage,
+) -> Result<MemoryLayout, BuildError> {
+    let layout = powernv::layout(platform, kernel.end)?;
+    for s in &kernel.segments {
+        put(mem, s.ra, &s.bytes);
+    }
+    put(mem, layout.fdt, &powernv::device_tree(platform, &layout));
+    put(mem, layout.opal_entry, &powernv::map::OPAL_TRAP.to_be_bytes());
+    if let Some((start, _)) = layout.initrd {
+        put(mem, start, &config.initrd);
+    }
+    Ok(layout)
+}
+
+fn put(mem: &GuestMemory, ra: u64, bytes: &[u8]) {
+    let stored = mem.write_bytes(ra, bytes);
+    assert_eq!(stored, fabric::memory::Store::Done, "layout placed {ra:#x} inside memory");
+}
+
+impl Machine {
+    /// Builds a machine with `kernel` in its memory.
+    pub fn new(config: MachineConfig, kernel: &KernelImage) -> Result<Machine, BuildError> {
+        if !(1..=MAX_CPUS).contains(&config.cpus) {
+            return Err(BuildError::Cpus(config.cpus));
+        }
+        let mem = GuestMemory::new(config.memory)?;
+        let platform = config.platform();
+        let layout = load(&mem, &config, &platform, kernel)?;
+        Ok(Machine::assemble(config, platform, layout, mem, kernel.entry))
+    }
+}

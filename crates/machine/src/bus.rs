@@ -1,0 +1,56 @@
+//! What a CPU reaches outside itself: the platform, the other CPUs' queues.
+
+use crate::nest::NestMmu;
+use cpu::Platform as CpuPlatform;
+use fabric::pci::Invalidate;
+use fabric::{Agenda, GuestMemory, Injector, Rng, Ticks, Trace};
+use powernv::{Platform, World};
+
+/// Everything a CPU's access may touch, for the length of one run.
+pub(crate) struct Bus<'a> {
+    pub platform: &'a mut Platform,
+    pub mem: &'a GuestMemory,
+    pub agenda: &'a mut Agenda,
+    pub nest: &'a mut NestMmu,
+    pub inject: &'a mut dyn Injector,
+    pub trace: &'a mut Trace,
+    pub darn: &'a mut Rng,
+    /// Doorbells sent to other threads.
+    pub doorbells: &'a mut Vec<u32>,
+    /// Broadcast invalidations the other threads have not seen.
+    pub invalidations: &'a mut Vec<Invalidate>,
+}
+
+impl Bus<'_> {
+    /// Calls the platform with the world at `now`.
+    pub fn with_platform<R>(&mut self, now: Ticks, f: impl FnOnce(&mut Platform, &mut World<'_>) -> R) -> R {
+        let mut world = World {
+            now,
+            mem: self.mem,
+            agenda: self.agenda,
+            translate: self.nest,
+            inject: &mut *self.inject,
+            trace: self.trace,
+        };
+        f(self.platform, &mut world)
+    }
+}
+
+impl CpuPlatform for Bus<'_> {
+    fn mmio_read(&mut self, now: Ticks, ra: u64, data: &mut [u8]) {
+        self.with_platform(now, |p, w| p.mmio_read(ra, data, w));
+    }
+    fn mmio_write(&mut self, now: Ticks, ra: u64, data: &[u8]) {
+        self.with_platform(now, |p, w| p.mmio_write(ra, data, w));
+    }
+    fn doorbell(&mut self, pir: u32) {
+        self.doorbells.push(pir);
+    }
+    fn tlbie(&mut self, now: Ticks, what: Invalidate) {
+        self.invalidations.push(what);
+        self.with_platform(now, |p, w| p.snoop(what, w));
+    }
+    fn random(&mut self) -> u64 {
+        self.darn.next_u64()
+    }
+}

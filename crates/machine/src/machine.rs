@@ -1,0 +1,376 @@
+//! The machine and its rounds.
+//!
+//! In a round every CPU that is not idle retires one quantum, drawn from the
+//! seed and cut at the next event, in an order drawn from the seed; then all
+//! clocks advance together. When all are idle, time jumps to the next event.
+
+use crate::build::{MachineConfig, hwid};
+use crate::bus::Bus;
+use crate::nest::NestMmu;
+use cpu::{CodeCache, Cpu, Env, Exit};
+use fabric::hash::StateHasher;
+use fabric::pci::Invalidate;
+use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
+use powernv::{Action, MemoryLayout, Platform, PlatformConfig, RebootKind};
+use serde::Serialize;
+
+/// Why the machine stopped running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The time asked for is reached.
+    Limit,
+    /// Something happened that a scenario may react to: records or console
+    /// output wait to be taken.
+    Activity,
+    /// CPU `cpu` is about to execute a watched instruction; run again to go on.
+    Watch {
+        /// Index of the CPU.
+        cpu: usize,
+    },
+    /// The guest powered off.
+    PowerOff,
+    /// The guest asked for a reboot.
+    Reboot(RebootKind),
+    /// Every CPU is idle for ever: nothing is due.
+    Dead,
+}
+
+/// Where a round stands when the machine stopped in the middle of it.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Round {
+    quantum: u64,
+    order: Vec<usize>,
+    /// Position in `order`, and what that CPU has used of its quantum.
+    next: usize,
+    used: u64,
+    /// Most that any CPU used.
+    longest: u64,
+}
+
+/// One simulated machine.
+pub struct Machine {
+    pub(crate) cpus: Vec<Cpu>,
+    started: Vec<bool>,
+    pub(crate) mem: GuestMemory,
+    code: CodeCache,
+    platform: Platform,
+    agenda: Agenda,
+    pub(crate) nest: NestMmu,
+    trace: Trace,
+    now: Ticks,
+    quantum: (u64, u64),
+    schedule: Rng,
+    darn: Rng,
+    round: Option<Round>,
+    hile: bool,
+    ended: Option<Stop>,
+    doorbells: Vec<u32>,
+    invalidations: Vec<Invalidate>,
+}
+
+impl Machine {
+    pub(crate) fn assemble(
+        config: MachineConfig,
+        platform_config: PlatformConfig,
+        layout: MemoryLayout,
+        mem: GuestMemory,
+        entry: u64,
+    ) -> Machine {
+        let mut platform = Platform::new(&platform_config);
+        for (n, adapter) in config.adapters.into_iter().enumerate() {
+            platform.attach(n, adapter);
+        }
+        let mut cpus: Vec<Cpu> = (0..config.cpus).map(|n| Cpu::new(hwid(n))).collect();
+        for c in &mut cpus {
+            c.firmware_entry = layout.opal_entry;
+        }
+        // OPAL hands over in big-endian mode; r3 is the device tree, r5 = 0
+        // says "not Open Firmware".
+        cpus[0].start(entry, layout.fdt);
+        cpus[0].gpr[8] = layout.opal_base;
+        cpus[0].gpr[9] = layout.opal_entry;
+        let mut started = vec![false; config.cpus];
+        started[0] = true;
+        Machine {
+            cpus,
+            started,
+            mem,
+            code: CodeCache::new(),
+            platform,
+            agenda: Agenda::default(),
+            nest: NestMmu::default(),
+            trace: Trace::default(),
+            now: Ticks(0),
+            quantum: config.quantum,
+            schedule: Rng::named(config.seed, "schedule"),
+            darn: Rng::named(config.seed, "darn"),
+            round: None,
+            hile: false,
+            ended: None,
+            doorbells: vec![],
+            invalidations: vec![],
+        }
+    }
+
+    /// Virtual time.
+    pub fn now(&self) -> Ticks {
+        self.now
+    }
+    /// Instructions retired by all CPUs.
+    pub fn instructions(&self) -> u64 {
+        self.cpus.iter().map(|c| c.retired).sum()
+    }
+    /// The CPUs.
+    pub fn cpus(&self) -> &[Cpu] {
+        &self.cpus
+    }
+    /// Guest memory.
+    pub fn memory(&self) -> &GuestMemory {
+        &self.mem
+    }
+    /// Records since the last call, oldest first.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        self.trace.take()
+    }
+    /// Console output of a terminal since the last call.
+    pub fn take_output(&mut self, terminal: usize) -> Vec<u8> {
+        self.platform.take_output(terminal)
+    }
+    /// Types into a terminal.
+    pub fn push_input(&mut self, terminal: usize, bytes: &[u8]) {
+        self.platform.push_input(terminal, bytes);
+    }
+    /// Watches the instruction at real address `ra`.
+    pub fn watch(&mut self, ra: u64) {
+        self.code.watch(ra);
+    }
+    /// Stops watching it.
+    pub fn unwatch(&mut self, ra: u64) {
+        self.code.unwatch(ra);
+    }
+
+    /// Hash of everything that can influence the future.
+    pub fn state_hash(&self) -> u128 {
+        let mut h = StateHasher::new();
+        h.state(&self.cpus);
+        h.state(&self.started);
+        h.state(&self.platform);
+        for function in self.platform.functions() {
+            h.bytes(&function.saved());
+        }
+        h.state(&self.agenda);
+        h.state(&self.nest);
+        h.state(&(self.now, self.quantum, &self.schedule, &self.darn, self.hile));
+        h.state(&self.round);
+        self.mem.hash_into(&mut h);
+        h.finish()
+    }
+
+    /// Runs until `limit` or until something happens.
+    pub fn run(&mut self, limit: Ticks, inject: &mut dyn Injector) -> Stop {
+        loop {
+            if let Some(stop) = &self.ended {
+                return stop.clone();
+            }
+            if self.round.is_none() {
+                if self.now >= limit {
+                    return Stop::Limit;
+                }
+                self.fire_due(inject);
+                if !self.start_round(limit) {
+                    let Some(stop) = self.jump(limit) else { continue };
+                    return stop;
+                }
+            }
+            if let Some(stop) = self.play_round(inject) {
+                return stop;
+            }
+            if !self.trace.is_empty() || self.platform.has_output() {
+                return Stop::Activity;
+            }
+        }
+    }
+
+    /// All idle: to the next event, or the end of all events.
+    fn jump(&mut self, limit: Ticks) -> Option<Stop> {
+        let next = self.next_event();
+        if next == Ticks::NEVER {
+            return Some(Stop::Dead);
+        }
+        self.now = next.max(self.now).min(limit);
+        (self.now >= limit).then_some(Stop::Limit)
+    }
+
+    /// The next agenda event or decrementer.
+    fn next_event(&self) -> Ticks {
+        let dec = self.running().map(|n| Ticks::from_timebase(self.cpus[n].dec_due)).min();
+        self.agenda.next_due().min(dec.unwrap_or(Ticks::NEVER))
+    }
+
+    fn running(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.cpus.len()).filter(|&n| self.started[n])
+    }
+
+    fn fire_due(&mut self, inject: &mut dyn Injector) {
+        while let Some((_, due)) = self.agenda.take_due(self.now) {
+            let now = self.now;
+            self.bus(inject).with_platform(now, |p, w| p.event(due.device, due.what, w));
+        }
+    }
+
+    /// Draws quantum and order; false if every CPU is idle.
+    fn start_round(&mut self, limit: Ticks) -> bool {
+        self.sample_lines();
+        for cpu in &mut self.cpus {
+            cpu.clock_origin = self.now.0.wrapping_sub(cpu.retired);
+        }
+        let mut order: Vec<usize> =
+            self.running().filter(|&n| !self.cpus[n].stopped || self.cpus[n].wakes()).collect();
+        if order.is_empty() {
+            return false;
+        }
+        let drawn = self.schedule.range(self.quantum.0, self.quantum.1);
+        let until = self.next_event().min(limit);
+        let quantum = if until > self.now { drawn.min((until - self.now).0) } else { drawn };
+        for i in (1..order.len()).rev() {
+            order.swap(i, self.schedule.below(i as u64 + 1) as usize);
+        }
+        self.round = Some(Round { quantum, order, next: 0, used: 0, longest: 0 });
+        true
+    }
+
+    /// Hypervisor virtualization interrupt lines as the presenter drives them.
+    fn sample_lines(&mut self) {
+        for (n, cpu) in self.cpus.iter_mut().enumerate() {
+            cpu.hvi_line = self.platform.interrupt_pending(n);
+        }
+    }
+
+    /// Goes on with the current round; `None` when it is complete.
+    fn play_round(&mut self, inject: &mut dyn Injector) -> Option<Stop> {
+        loop {
+            let round = self.round.as_ref().expect("a round is open");
+            let Some(&n) = round.order.get(round.next) else {
+                self.now += Ticks(round.longest);
+                self.round = None;
+                return None;
+            };
+            let left = round.quantum - round.used;
+            let (exit, used) = self.run_cpu(n, left, inject);
+            let round = self.round.as_mut().expect("a round is open");
+            round.used += used;
+            let used_up = round.used >= round.quantum;
+            match exit {
+                Exit::Budget | Exit::Idle => self.next_cpu(n),
+                Exit::Firmware => {
+                    self.firmware(n, inject);
+                    if self.ended.is_some() || used_up {
+                        self.next_cpu(n);
+                    }
+                    if let Some(stop) = &self.ended {
+                        return Some(stop.clone());
+                    }
+                }
+                Exit::Watched => {
+                    self.cpus[n].step_over_watch();
+                    return Some(Stop::Watch { cpu: n });
+                }
+            }
+        }
+    }
+
+    /// This CPU's turn is over. Its reservation goes with it: the others may
+    /// store before it runs again.
+    fn next_cpu(&mut self, n: usize) {
+        self.cpus[n].reservation = None;
+        let round = self.round.as_mut().expect("a round is open");
+        round.longest = round.longest.max(round.used);
+        round.used = 0;
+        round.next += 1;
+    }
+
+    fn run_cpu(&mut self, n: usize, budget: u64, inject: &mut dyn Injector) -> (Exit, u64) {
+        let before = self.cpus[n].retired;
+        let mut bus = Bus {
+            platform: &mut self.platform,
+            mem: &self.mem,
+            agenda: &mut self.agenda,
+            nest: &mut self.nest,
+            inject,
+            trace: &mut self.trace,
+            darn: &mut self.darn,
+            doorbells: &mut self.doorbells,
+            invalidations: &mut self.invalidations,
+        };
+        let mut env = Env { mem: &self.mem, platform: &mut bus };
+        let exit = self.cpus[n].run(&mut env, &mut self.code, budget);
+        self.deliver_queues(n);
+        (exit, self.cpus[n].retired - before)
+    }
+
+    /// What CPU `from` sent to the others.
+    fn deliver_queues(&mut self, from: usize) {
+        for pir in self.doorbells.drain(..) {
+            if let Some(c) = self.cpus.iter_mut().find(|c| c.pir == pir) {
+                c.doorbell = true;
+            }
+        }
+        for what in self.invalidations.drain(..) {
+            for (n, c) in self.cpus.iter_mut().enumerate() {
+                if n != from {
+                    c.invalidate(what);
+                }
+            }
+        }
+    }
+
+    fn bus<'a>(&'a mut self, inject: &'a mut dyn Injector) -> Bus<'a> {
+        Bus {
+            platform: &mut self.platform,
+            mem: &self.mem,
+            agenda: &mut self.agenda,
+            nest: &mut self.nest,
+            inject,
+            trace: &mut self.trace,
+            darn: &mut self.darn,
+            doorbells: &mut self.doorbells,
+            invalidations: &mut self.invalidations,
+        }
+    }
+
+    /// Performs the OPAL call of CPU `n` and returns from it.
+    fn firmware(&mut self, n: usize, inject: &mut dyn Injector) {
+        let cpu = &self.cpus[n];
+        let (now, token) = (cpu.now(), cpu.gpr[0]);
+        let args: [u64; 8] = std::array::from_fn(|i| cpu.gpr[3 + i]);
+        let done = self.bus(inject).with_platform(now, |p, w| p.opal_call(n, token, args, w));
+        self.cpus[n].firmware_return(done.rc as u64);
+        if let Some(action) = done.action {
+            self.act(n, action);
+        }
+        self.sample_lines();
+    }
+
+    fn act(&mut self, caller: usize, action: Action) {
+        match action {
+            Action::ReturnCpu => {
+                self.started[caller] = false;
+                self.cpus[caller].stopped = true;
+            }
+            Action::StartCpu { hwid, pa } => {
+                if let Some(n) = self.cpus.iter().position(|c| c.pir == hwid) {
+                    self.cpus[n].hile = self.hile;
+                    self.cpus[n].start(pa, hwid as u64);
+                    self.started[n] = true;
+                }
+            }
+            Action::SetHile(little) => {
+                self.hile = little;
+                self.cpus.iter_mut().for_each(|c| c.hile = little);
+            }
+            Action::SetPtcr(ptcr) => self.nest.ptcr = ptcr,
+            Action::PowerOff => self.ended = Some(Stop::PowerOff),
+            Action::Reboot { kind } => self.ended = Some(Stop::Reboot(kind)),
+        }
+    }
+}
