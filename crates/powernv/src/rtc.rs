@@ -1,5 +1,5 @@
-//! The clock on the wall: a fixed date plus virtual time, so that a run
-//! does not depend on the day it is made.
+//! The clock on the wall. Deviates: it shows a fixed date plus virtual
+//! time, so that a run does not depend on the day it is made.
 
 use fabric::Ticks;
 use serde::{Deserialize, Serialize};

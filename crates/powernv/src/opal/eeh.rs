@@ -29,11 +29,11 @@ fn action(c: &Cl<'_, '_>) -> Option<(u16, u8)> {
 /// (phb, pe, 1 MMIO / 2 DMA / 3 both).
 pub(super) fn freeze_clear(c: &mut Cl<'_, '_>) -> i64 {
     let Some((pe, bits)) = action(c) else { return rc::PARAMETER };
-    let Some((phb, _)) = c.phb() else { return rc::PARAMETER };
+    let Some((phb, world)) = c.phb() else { return rc::PARAMETER };
     if phb.errors.fenced {
         return rc::HARDWARE;
     }
-    phb.errors.clear(pe, bits);
+    phb.thaw(pe, bits, world);
     rc::SUCCESS
 }
 

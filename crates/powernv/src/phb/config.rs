@@ -20,6 +20,9 @@ const PREFETCH_BASE_HIGH: usize = 0x28;
 const PREFETCH_LIMIT_HIGH: usize = 0x2c;
 const BRIDGE_CONTROL: usize = 0x3e;
 const LINK_CONTROL: usize = PCIE + 0x10;
+/// Upper byte of the link status, and "data link layer active" in it.
+const LINK_STATUS_HIGH: usize = PCIE + 0x13;
+const LINK_ACTIVE: u8 = 0x20;
 
 const COMMAND_MEMORY: u16 = 2;
 const BUS_RESET: u16 = 0x40;
@@ -108,10 +111,13 @@ impl RootPort {
         self.half(COMMAND) & COMMAND_MEMORY != 0
             && (window(MEMORY_BASE, (0, 0)) || window(PREFETCH_BASE, (high[0], high[1])))
     }
-    fn read(&self, offset: usize, data: &mut [u8]) {
+    fn read(&self, offset: usize, data: &mut [u8], link_up: bool) {
         // Beyond 0x100 an extended header of zeroes: no extended capability.
-        for (i, byte) in data.iter_mut().enumerate() {
-            *byte = self.bytes.get(offset + i).copied().unwrap_or(0);
+        for (at, byte) in (offset..).zip(data) {
+            *byte = self.bytes.get(at).copied().unwrap_or(0);
+            if at == LINK_STATUS_HIGH && !link_up {
+                *byte &= !LINK_ACTIVE;
+            }
         }
     }
     fn write(&mut self, offset: usize, data: &[u8]) {
@@ -142,7 +148,10 @@ impl Phb {
         let who = self.answers(bdfn, offset, data.len(), world)?;
         self.injected(who, Armed::config_load, world);
         match who {
-            Who::RootPort => self.port.read(offset as usize, data),
+            Who::RootPort => {
+                let link_up = self.function().is_some() && self.reaches_function(world.now);
+                self.port.read(offset as usize, data, link_up);
+            }
             Who::Function => {
                 self.call(world, |f, cx| f.config_read(offset as u16, data, cx));
             }

@@ -117,6 +117,14 @@ impl Phb {
             }
         }
     }
+    /// Clears freeze bits of a PE. Who thaws the adapter's PE has finished
+    /// its reset.
+    pub(crate) fn thaw(&mut self, pe: u16, bits: u8, world: &mut World<'_>) {
+        self.errors.clear(pe, bits);
+        if pe == self.adapter_pe() {
+            self.deassert_reset(world);
+        }
+    }
     /// A fatal error: the bridge stops altogether.
     pub(crate) fn fence(&mut self, world: &mut World<'_>) {
         if !self.errors.fenced {

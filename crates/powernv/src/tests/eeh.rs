@@ -71,12 +71,14 @@ fn hot_reset_recovers_a_frozen_pe() {
     assert_eq!(b.call(49, &[0, 4, 1]), 250);
     assert_eq!(b.config(0x100, 0), u32::MAX, "the link trains");
     assert_eq!(b.config(0, 0), 0x04c1_1014);
+    assert_eq!(b.config(0, 0x50) >> 29 & 1, 0, "data link layer inactive");
     b.advance(Ticks::micros(249_500));
     assert_eq!(b.call(62, &[0]), 1, "rounded up");
     b.advance(Ticks::millis(1));
     assert_eq!(b.call(62, &[0]), 0);
     assert_eq!(b.call(49, &[0, 4, 0]), 0);
     assert_eq!(b.config(0x100, 4), 0, "the function lost its state");
+    assert_eq!(b.config(0, 0x50) >> 29 & 1, 1);
     assert_ne!(b.config(0, 4) & 2, 0, "the root port did not");
     b.bars(bar);
     assert_eq!(status(&mut b, PE), (3, 3), "still frozen until cleared");
@@ -130,7 +132,7 @@ fn register_store_fences() {
 
 #[test]
 fn perst_in_capi_mode_fences_unless_finished() {
-    let perst = |finish: bool, capi: bool| {
+    let perst = |finish: &[u64], capi: bool| {
         let mut b = Bench::new();
         b.bring_up();
         if capi {
@@ -138,8 +140,8 @@ fn perst_in_capi_mode_fences_unless_finished() {
         }
         assert_eq!(b.call(49, &[0, 5, 1]), 1000);
         b.advance(Ticks::secs(1));
-        if finish {
-            assert_eq!(b.call(49, &[0, 4, 0]), 0);
+        if let [token, args @ ..] = finish {
+            assert_eq!(b.call(*token, args), 0);
         }
         b.advance(Ticks::secs(1));
         let fenced = status(&mut b, PE) == (3, 2);
@@ -147,9 +149,10 @@ fn perst_in_capi_mode_fences_unless_finished() {
         assert_eq!(b.log(0).contains(&"capi false".to_owned()), capi);
         fenced
     };
-    assert!(perst(false, true), "a warm reset from sysfs");
-    assert!(!perst(true, true), "EEH recovery");
-    assert!(!perst(false, false));
+    assert!(perst(&[], true), "a warm reset from sysfs");
+    assert!(!perst(&[49, 0, 4, 0], true), "a deassert");
+    assert!(!perst(&[26, 0, PE, 3], true), "EEH recovery");
+    assert!(!perst(&[], false));
 }
 
 #[test]
