@@ -8,10 +8,12 @@ pub mod access;
 pub mod code;
 pub mod env;
 pub mod exec;
+pub mod fpscr;
 pub mod interrupt;
 pub mod mmu;
 pub mod msr;
 pub mod run;
+pub mod softfloat;
 pub mod spr;
 pub mod state;
 
