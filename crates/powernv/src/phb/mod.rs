@@ -124,7 +124,6 @@ impl Phb {
         if on != self.capi_mode {
             self.capi_mode = on;
             self.snooping &= on;
-            world.note(self.bridge_device(), "capi-mode", &[("on", u64::from(on))]);
             self.call(world, |f, cx| f.set_capi_mode(on, cx));
         }
     }
