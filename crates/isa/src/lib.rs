@@ -12,9 +12,15 @@
 pub mod row;
 #[macro_use]
 mod rows;
+pub mod asm;
 pub mod decode;
+pub mod disasm;
+pub mod docs;
+pub mod operand;
 pub mod word;
 
+pub use asm::assemble;
+pub use disasm::disassemble;
 pub use decode::{decode, OpId};
 pub use row::{Group, Row};
 pub use word::Word;

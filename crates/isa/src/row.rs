@@ -45,6 +45,11 @@ impl Row {
     pub const fn matches(&self, word: u32) -> bool {
         word & self.mask == self.value
     }
+    /// The bits of the word that belong to operand fields.
+    pub fn field_bits(&self) -> u32 {
+        let field = |from: u32, len: u32| (u32::MAX << (32 - len)) >> from;
+        self.fields().iter().fold(0, |m, &(_, from, len)| m | field(from, len))
+    }
     /// The fields in order of first appearance: letter, first bit (IBM
     /// numbers), length. A letter that appears in two runs gives two entries.
     pub fn fields(&self) -> Vec<(char, u32, u32)> {

@@ -46,7 +46,7 @@ macro_rules! rows_fixed {
         maddhd      "000100 ttttt aaaaa bbbbb ccccc 110000"    "maddhd RT,RA,RB,RC"               "I 3.3.9";
         maddhdu     "000100 ttttt aaaaa bbbbb ccccc 110001"    "maddhdu RT,RA,RB,RC"              "I 3.3.9";
         maddld      "000100 ttttt aaaaa bbbbb ccccc 110011"    "maddld RT,RA,RB,RC"               "I 3.3.9";
-        darn        "011111 ttttt ///ll ///// 1011110011 /"    "darn RT,L2"                       "I 3.3.9";
+        darn        "011111 ttttt ///ll ///// 1011110011 /"    "darn RT,L_darn"                   "I 3.3.9";
         // Compare.
         cmpi        "001011 fff / l aaaaa iiiiiiiiiiiiiiii"    "cmpi BF,L,RA,SI"                  "I 3.3.10";
         cmpli       "001010 fff / l aaaaa uuuuuuuuuuuuuuuu"    "cmpli BF,L,RA,UI"                 "I 3.3.10";

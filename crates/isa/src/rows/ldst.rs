@@ -85,9 +85,9 @@ macro_rules! rows_ldst {
         dcbz        "011111 ///// aaaaa bbbbb 1111110110 /"    "dcbz RA|0,RB"                     "II 4.3";
         dcbst       "011111 ///// aaaaa bbbbb 0000110110 /"    "dcbst RA|0,RB"                    "II 4.3";
         dcbf        "011111 ///ll aaaaa bbbbb 0001010110 /"    "dcbf RA|0,RB,L2"                  "II 4.3";
-        dst         "011111 x // yy aaaaa bbbbb 0101010110 /"  "dst RA|0,RB,STRM"                 "II 4.3";
-        dstst       "011111 x // yy aaaaa bbbbb 0101110110 /"  "dstst RA|0,RB,STRM"               "II 4.3";
-        dss         "011111 x // yy ///// ///// 1100110110 /"  "dss STRM"                         "II 4.3";
+        dst         "011111 x // yy aaaaa bbbbb 0101010110 /"  "dst{x} RA|0,RB,STRM"              "II 4.3";
+        dstst       "011111 x // yy aaaaa bbbbb 0101110110 /"  "dstst{x} RA|0,RB,STRM"            "II 4.3";
+        dss         "011111 z // yy ///// ///// 1100110110 /"  "dss{z} STRM"                      "II 4.3";
         copy        "011111 //// 1 aaaaa bbbbb 1100000110 /"   "copy RA|0,RB"                     "II 4.4";
         paste       "011111 //// 1 aaaaa bbbbb 1110000110 1"   "paste. RA|0,RB"                   "II 4.4";
         cp_abort    "011111 ///// ///// ///// 1101000110 /"    "cp_abort"                         "II 4.4";

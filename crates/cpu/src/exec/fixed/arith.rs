@@ -121,9 +121,8 @@ pub fn subfic(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
 /// addex with CY=0: XER[OV] is the carry in and out.
 pub fn addex(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     let s = sum(c.gpr[w.ra()], c.gpr[w.rb()], c.xer & xer::OV != 0);
-    c.xer = c.xer & !(xer::OV | xer::OV32)
-        | if s.ca { xer::OV } else { 0 }
-        | if s.ca32 { xer::OV32 } else { 0 };
+    c.xer =
+        c.xer & !(xer::OV | xer::OV32) | if s.ca { xer::OV } else { 0 } | if s.ca32 { xer::OV32 } else { 0 };
     c.gpr[w.rt()] = s.value;
     Ok(())
 }

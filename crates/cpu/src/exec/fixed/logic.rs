@@ -79,7 +79,10 @@ fn parity(value: u64) -> u64 {
 }
 /// Byte i of `indices` names a bit of `source` (IBM numbers); 64 and more give 0.
 fn permute_bits(indices: u64, source: u64) -> u64 {
-    indices.to_be_bytes().iter().fold(0, |out, &i| out << 1 | source.checked_shr(63u32.wrapping_sub(i as u32)).unwrap_or(0) & 1)
+    indices
+        .to_be_bytes()
+        .iter()
+        .fold(0, |out, &i| out << 1 | source.checked_shr(63u32.wrapping_sub(i as u32)).unwrap_or(0) & 1)
 }
 
 /// andi.

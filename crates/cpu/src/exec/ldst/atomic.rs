@@ -62,9 +62,21 @@ impl Operands {
             2 => m | x,
             3 => m & x,
             4 => m.max(x),
-            5 => if self.signed(m) > self.signed(x) { m } else { x },
+            5 => {
+                if self.signed(m) > self.signed(x) {
+                    m
+                } else {
+                    x
+                }
+            }
             6 => m.min(x),
-            7 => if self.signed(m) < self.signed(x) { m } else { x },
+            7 => {
+                if self.signed(m) < self.signed(x) {
+                    m
+                } else {
+                    x
+                }
+            }
             _ => return None,
         })
     }
