@@ -54,7 +54,7 @@ impl Cpu {
                 self.tlb.drop_page(pid, ea & 0x3FFF_FFFF_FFFF_FFFF, page_shift);
                 self.tlb.drop_page(pid, ea | 0xC000_0000_0000_0000, page_shift);
             }
-            Invalidate::Pid(pid) => self.tlb.drop_if(|e| e.pid == pid),
+            Invalidate::Pid(pid) => self.tlb.drop_process(pid),
             Invalidate::Lpid(_) | Invalidate::All => self.tlb.clear(),
         }
         self.micro.flush();

@@ -17,7 +17,7 @@ pub struct TlbEntry {
     pub ea: u64,
     /// Process id it belongs to.
     pub pid: u32,
-    /// log2 of the page size; 0 is an empty entry.
+    /// log2 of the page size.
     pub shift: u32,
     /// Leaf entry.
     pub pte: u64,
@@ -43,25 +43,46 @@ impl TlbEntry {
     pub fn permits(&self, access: Access, msr: u64) -> bool {
         radix::permits(self.pte, access, msr & msr::PR != 0)
     }
-    fn covers(&self, ea: u64, pid: u32) -> bool {
-        self.shift != 0 && self.pid == pid && (self.ea ^ ea) >> self.shift == 0
-    }
 }
 
 /// Page sizes, most used first, with the number of entries of each.
 const ARRAYS: [(u32, usize); 4] = [(16, 2048), (21, 512), (30, 16), (12, 2048)];
 
+/// No process: the place is empty. Process ids have 20 bits.
+const NOBODY: u32 = u32::MAX;
+
+/// The entries of one page size, field by field: an invalidation by process
+/// looks at the process ids alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Array {
+    pid: Vec<u32>,
+    ea: Vec<u64>,
+    pte: Vec<u64>,
+    /// Ever filled since the last clear: an unused array is not searched.
+    used: bool,
+}
+
+impl Array {
+    fn new(n: usize) -> Array {
+        Array { pid: vec![NOBODY; n], ea: vec![0; n], pte: vec![0; n], used: false }
+    }
+    fn get(&self, at: usize, shift: u32) -> TlbEntry {
+        TlbEntry { ea: self.ea[at], pid: self.pid[at], shift, pte: self.pte[at] }
+    }
+    fn drop(&mut self, at: usize) {
+        (self.pid[at], self.ea[at], self.pte[at]) = (NOBODY, 0, 0);
+    }
+}
+
 /// The TLB of one thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tlb {
-    arrays: [Vec<TlbEntry>; 4],
-    /// Entries ever filled of each size: empty arrays are not searched.
-    used: [bool; 4],
+    arrays: [Array; 4],
 }
 
 impl Default for Tlb {
     fn default() -> Tlb {
-        Tlb { arrays: ARRAYS.map(|(_, n)| vec![TlbEntry::default(); n]), used: [false; 4] }
+        Tlb { arrays: ARRAYS.map(|(_, n)| Array::new(n)) }
     }
 }
 
@@ -74,40 +95,46 @@ fn slot(array: usize, ea: u64, pid: u32) -> usize {
 impl Tlb {
     /// The entry that translates `ea` of `pid`.
     pub fn find(&self, ea: u64, pid: u32) -> Option<TlbEntry> {
-        (0..4).filter(|&a| self.used[a]).find_map(|a| {
-            let e = self.arrays[a][slot(a, ea, pid)];
-            e.covers(ea, pid).then_some(e)
+        (0..4).filter(|&a| self.arrays[a].used).find_map(|a| {
+            let at = slot(a, ea, pid);
+            let array = &self.arrays[a];
+            (array.pid[at] == pid && (array.ea[at] ^ ea) >> ARRAYS[a].0 == 0).then(|| array.get(at, ARRAYS[a].0))
         })
     }
     /// Puts an entry in its place; true if another translation had to go.
     pub fn fill(&mut self, entry: TlbEntry) -> bool {
         let a = ARRAYS.iter().position(|(s, _)| *s == entry.shift).expect("the walker knows four page sizes");
-        self.used[a] = true;
-        let place = &mut self.arrays[a][slot(a, entry.ea, entry.pid)];
-        let lost = place.shift != 0 && (place.ea, place.pid) != (entry.ea, entry.pid);
-        *place = entry;
+        let at = slot(a, entry.ea, entry.pid);
+        let array = &mut self.arrays[a];
+        let lost = array.pid[at] != NOBODY && (array.ea[at], array.pid[at]) != (entry.ea, entry.pid);
+        (array.pid[at], array.ea[at], array.pte[at]) = (entry.pid, entry.ea, entry.pte);
+        array.used = true;
         lost
     }
-    /// Drops the entries for which `gone` holds.
-    pub fn drop_if(&mut self, gone: impl Fn(&TlbEntry) -> bool) {
-        for (array, _) in self.arrays.iter_mut().zip(self.used).filter(|(_, used)| *used) {
-            for e in array.iter_mut().filter(|e| e.shift != 0 && gone(e)) {
-                *e = TlbEntry::default();
+    /// Drops the entries of one process.
+    pub fn drop_process(&mut self, pid: u32) {
+        for array in self.arrays.iter_mut().filter(|a| a.used) {
+            for at in 0..array.pid.len() {
+                if array.pid[at] == pid {
+                    array.drop(at);
+                }
             }
         }
     }
     /// Drops the entries of one page of one process.
     pub fn drop_page(&mut self, pid: u32, ea: u64, page_shift: u32) {
-        for a in (0..4).filter(|&a| self.used[a]) {
-            if ARRAYS[a].0 >= page_shift {
-                let place = &mut self.arrays[a][slot(a, ea, pid)];
-                if place.covers(ea, pid) {
-                    *place = TlbEntry::default();
+        for (a, array) in self.arrays.iter_mut().enumerate().filter(|(_, a)| a.used) {
+            let shift = ARRAYS[a].0;
+            let same = |array: &Array, at: usize, shift: u32| array.pid[at] == pid && (array.ea[at] ^ ea) >> shift == 0;
+            if shift >= page_shift {
+                let at = slot(a, ea, pid);
+                if same(array, at, shift) {
+                    array.drop(at);
                 }
             } else {
-                for e in &mut self.arrays[a] {
-                    if e.shift != 0 && e.pid == pid && (e.ea ^ ea) >> page_shift == 0 {
-                        *e = TlbEntry::default();
+                for at in 0..array.pid.len() {
+                    if same(array, at, page_shift) {
+                        array.drop(at);
                     }
                 }
             }
@@ -115,6 +142,8 @@ impl Tlb {
     }
     /// Drops everything.
     pub fn clear(&mut self) {
-        *self = Tlb::default();
+        for (a, array) in self.arrays.iter_mut().enumerate().filter(|(_, a)| a.used) {
+            *array = Array::new(ARRAYS[a].1);
+        }
     }
 }
