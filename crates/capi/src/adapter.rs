@@ -175,7 +175,8 @@ impl<A: AfuModel + 'static> Adapter<A> {
         let Adapter { psl, afu, .. } = self;
         body(afu, &mut Port { psl, cx })
     }
-    /// Raises a PSL or AFU error interrupt for `pe`; false if it is not added.
+    /// Raises an error interrupt, for `pe` if it concerns one; false if nobody
+    /// would hear of it.
     pub fn raise_error(&mut self, error: PslError, pe: u16, cx: &mut Cx<'_>) -> bool {
         self.psl.raise_error(error, pe, cx)
     }

@@ -2,7 +2,7 @@
 //! DSISR, DAR and PEHandle, held until the driver writes TFC; the rest
 //! waits (CAIA 1.0, 8.1).
 
-use super::regs::{self, dsisr, tfc};
+use super::regs::{self, dsisr, err_ivte, tfc};
 use super::{Port, Psl};
 use crate::port::{AfuModel, FaultAnswer};
 use fabric::{Access, Cx};
@@ -48,6 +48,9 @@ pub enum PslError {
     Psl(u64),
     /// DSISR.AE: the AFU's error register tells more.
     Afu,
+    /// The adapter itself: PSL_ErrIVTE with its time base error bit. No
+    /// element is concerned.
+    Adapter,
 }
 
 impl Psl {
@@ -72,11 +75,13 @@ impl Psl {
             queue.push_back(event);
         }
     }
-    /// Raises an error on behalf of a scenario; false if `pe` is not added.
+    /// Raises an error on behalf of a scenario; false if nobody would hear
+    /// of it (`pe` is not added, no interrupt is set).
     pub(crate) fn raise_error(&mut self, error: PslError, pe: u16, cx: &mut Cx<'_>) -> bool {
         let (dsisr, errstat) = match error {
             PslError::Psl(errstat) => (dsisr::PE.mask(), errstat),
             PslError::Afu => (dsisr::AE.mask(), 0),
+            PslError::Adapter => return self.adapter_error(cx),
         };
         // The driver clears PE only if ErrStat is not zero.
         if !self.is_added(pe) || (error == PslError::Psl(0)) {
@@ -84,6 +89,16 @@ impl Psl {
         }
         self.raise(Event { pe, dar: 0, dsisr, errstat }, cx);
         true
+    }
+    fn adapter_error(&mut self, cx: &mut Cx<'_>) -> bool {
+        let register = self.p1.get(regs::ERR_IVTE);
+        let ivte = err_ivte::IVTE.get(register);
+        self.p1.set(regs::ERR_IVTE, register | err_ivte::TBERROR.mask());
+        cx.note("adapter-error", &[("ivte", ivte)]);
+        if ivte != 0 {
+            cx.irq(ivte as u16);
+        }
+        ivte != 0
     }
     fn present(&mut self, event: Event, cx: &mut Cx<'_>) {
         self.faults.current = Some(event);

@@ -202,6 +202,11 @@ fn psl_and_afu_errors() {
     c.write(Area::P2n, TFC_AN, A);
     assert_eq!(c.read(Area::P2n, DSISR_AN), 0);
     assert_eq!(c.irqs(), [0x50, 0x50]);
+    assert!(!c.adapter.raise_error(PslError::Adapter, 0, &mut c.world.cx()), "no interrupt set");
+    c.write(Area::P1, ERR_IVTE, 0x70);
+    assert!(c.adapter.raise_error(PslError::Adapter, 0, &mut c.world.cx()));
+    assert_eq!(c.read(Area::P1, ERR_IVTE), 1 << 32 | 0x70);
+    assert_eq!(c.irqs(), [0x70]);
 }
 
 #[test]
