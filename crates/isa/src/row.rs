@@ -47,8 +47,12 @@ impl Row {
     }
     /// The bits of the word that belong to operand fields.
     pub fn field_bits(&self) -> u32 {
-        let field = |from: u32, len: u32| (u32::MAX << (32 - len)) >> from;
-        self.fields().iter().fold(0, |m, &(_, from, len)| m | field(from, len))
+        self.fields().iter().fold(0, |m, f| m | self.letter_bits(f.0))
+    }
+    /// The bits of the fields named by a letter.
+    pub fn letter_bits(&self, letter: char) -> u32 {
+        let bits = self.pattern.chars().filter(|c| *c != ' ');
+        bits.fold(0, |m, c| m << 1 | (c == letter) as u32)
     }
     /// The fields in order of first appearance: letter, first bit (IBM
     /// numbers), length. A letter that appears in two runs gives two entries.

@@ -46,7 +46,7 @@ macro_rules! rows_fixed {
         maddhd      "000100 ttttt aaaaa bbbbb ccccc 110000"    "maddhd RT,RA,RB,RC"               "I 3.3.9";
         maddhdu     "000100 ttttt aaaaa bbbbb ccccc 110001"    "maddhdu RT,RA,RB,RC"              "I 3.3.9";
         maddld      "000100 ttttt aaaaa bbbbb ccccc 110011"    "maddld RT,RA,RB,RC"               "I 3.3.9";
-        darn        "011111 ttttt ///ll ///// 1011110011 /"    "darn RT,L_darn"                   "I 3.3.9";
+        darn        "011111 ttttt ///ll ///// 1011110011 /"    "darn RT,L"                        "I 3.3.9";
         // Compare.
         cmpi        "001011 fff / l aaaaa iiiiiiiiiiiiiiii"    "cmpi BF,L,RA,SI"                  "I 3.3.10";
         cmpli       "001010 fff / l aaaaa uuuuuuuuuuuuuuuu"    "cmpli BF,L,RA,UI"                 "I 3.3.10";
@@ -93,12 +93,12 @@ macro_rules! rows_fixed {
         rlwinm      "010101 sssss aaaaa hhhhh mmmmm eeeee r"   "rlwinm{r} RA,RS,SH,MB,ME"         "I 3.3.14";
         rlwnm       "010111 sssss aaaaa bbbbb mmmmm eeeee r"   "rlwnm{r} RA,RS,RB,MB,ME"          "I 3.3.14";
         rlwimi      "010100 sssss aaaaa hhhhh mmmmm eeeee r"   "rlwimi{r} RA,RS,SH,MB,ME"         "I 3.3.14";
-        rldicl      "011110 sssss aaaaa hhhhh mmmmmm 000 h r"  "rldicl{r} RA,RS,SH6,MB6"          "I 3.3.14";
-        rldicr      "011110 sssss aaaaa hhhhh mmmmmm 001 h r"  "rldicr{r} RA,RS,SH6,ME6"          "I 3.3.14";
-        rldic       "011110 sssss aaaaa hhhhh mmmmmm 010 h r"  "rldic{r} RA,RS,SH6,MB6"           "I 3.3.14";
-        rldimi      "011110 sssss aaaaa hhhhh mmmmmm 011 h r"  "rldimi{r} RA,RS,SH6,MB6"          "I 3.3.14";
-        rldcl       "011110 sssss aaaaa bbbbb mmmmmm 1000 r"   "rldcl{r} RA,RS,RB,MB6"            "I 3.3.14";
-        rldcr       "011110 sssss aaaaa bbbbb mmmmmm 1001 r"   "rldcr{r} RA,RS,RB,ME6"            "I 3.3.14";
+        rldicl      "011110 sssss aaaaa hhhhh mmmmmm 000 h r"  "rldicl{r} RA,RS,SH,MB"            "I 3.3.14";
+        rldicr      "011110 sssss aaaaa hhhhh mmmmmm 001 h r"  "rldicr{r} RA,RS,SH,ME"            "I 3.3.14";
+        rldic       "011110 sssss aaaaa hhhhh mmmmmm 010 h r"  "rldic{r} RA,RS,SH,MB"             "I 3.3.14";
+        rldimi      "011110 sssss aaaaa hhhhh mmmmmm 011 h r"  "rldimi{r} RA,RS,SH,MB"            "I 3.3.14";
+        rldcl       "011110 sssss aaaaa bbbbb mmmmmm 1000 r"   "rldcl{r} RA,RS,RB,MB"             "I 3.3.14";
+        rldcr       "011110 sssss aaaaa bbbbb mmmmmm 1001 r"   "rldcr{r} RA,RS,RB,ME"             "I 3.3.14";
         slw         "011111 sssss aaaaa bbbbb 0000011000 r"    "slw{r} RA,RS,RB"                  "I 3.3.14";
         srw         "011111 sssss aaaaa bbbbb 1000011000 r"    "srw{r} RA,RS,RB"                  "I 3.3.14";
         sraw        "011111 sssss aaaaa bbbbb 1100011000 r"    "sraw{r} RA,RS,RB"                 "I 3.3.14";
@@ -106,8 +106,8 @@ macro_rules! rows_fixed {
         srd         "011111 sssss aaaaa bbbbb 1000011011 r"    "srd{r} RA,RS,RB"                  "I 3.3.14";
         srad        "011111 sssss aaaaa bbbbb 1100011010 r"    "srad{r} RA,RS,RB"                 "I 3.3.14";
         srawi       "011111 sssss aaaaa hhhhh 1100111000 r"    "srawi{r} RA,RS,SH"                "I 3.3.14";
-        sradi       "011111 sssss aaaaa hhhhh 110011101 h r"   "sradi{r} RA,RS,SH6"               "I 3.3.14";
-        extswsli    "011111 sssss aaaaa hhhhh 110111101 h r"   "extswsli{r} RA,RS,SH6"            "I 3.3.14";
+        sradi       "011111 sssss aaaaa hhhhh 110011101 h r"   "sradi{r} RA,RS,SH"                "I 3.3.14";
+        extswsli    "011111 sssss aaaaa hhhhh 110111101 h r"   "extswsli{r} RA,RS,SH"             "I 3.3.14";
         // BCD assist.
         cdtbcd      "011111 sssss aaaaa ///// 0100011010 /"    "cdtbcd RA,RS"                     "I 3.3.15";
         cbcdtd      "011111 sssss aaaaa ///// 0100111010 /"    "cbcdtd RA,RS"                     "I 3.3.15";

@@ -84,7 +84,7 @@ macro_rules! rows_ldst {
         dcbtst      "011111 hhhhh aaaaa bbbbb 0011110110 /"    "dcbtst RA|0,RB,TH"                "II 4.3";
         dcbz        "011111 ///// aaaaa bbbbb 1111110110 /"    "dcbz RA|0,RB"                     "II 4.3";
         dcbst       "011111 ///// aaaaa bbbbb 0000110110 /"    "dcbst RA|0,RB"                    "II 4.3";
-        dcbf        "011111 ///ll aaaaa bbbbb 0001010110 /"    "dcbf RA|0,RB,L2"                  "II 4.3";
+        dcbf        "011111 ///ll aaaaa bbbbb 0001010110 /"    "dcbf RA|0,RB,L"                   "II 4.3";
         dst         "011111 x // yy aaaaa bbbbb 0101010110 /"  "dst{x} RA|0,RB,STRM"              "II 4.3";
         dstst       "011111 x // yy aaaaa bbbbb 0101110110 /"  "dstst{x} RA|0,RB,STRM"            "II 4.3";
         dss         "011111 z // yy ///// ///// 1100110110 /"  "dss{z} STRM"                      "II 4.3";
@@ -93,7 +93,7 @@ macro_rules! rows_ldst {
         cp_abort    "011111 ///// ///// ///// 1101000110 /"    "cp_abort"                         "II 4.4";
         // Barriers.
         isync       "010011 ///// ///// ///// 0010010110 /"    "isync"                            "II 4.6";
-        sync        "011111 ///ll ///// ///// 1001010110 /"    "sync L2"                          "II 4.6";
+        sync        "011111 ///ll ///// ///// 1001010110 /"    "sync L"                           "II 4.6";
         eieio       "011111 ///// ///// ///// 1101010110 /"    "eieio"                            "II 4.6";
         wait        "011111 ///ww ///// ///// 0000011110 /"    "wait WC"                          "II 4.6";
         // Floating-point loads and stores.
@@ -134,7 +134,7 @@ macro_rules! rows_ldst {
         stvx        "011111 sssss aaaaa bbbbb 0011100111 /"    "stvx VRS,RA|0,RB"                 "I 6.7";
         stvxl       "011111 sssss aaaaa bbbbb 0111100111 /"    "stvxl VRS,RA|0,RB"                "I 6.7";
         // VSX loads and stores.
-        lxv         "111101 ttttt aaaaa dddddddddddd T 001"    "lxv XTq,DQ(RA|0)"                 "I 7.6.3";
+        lxv         "111101 ttttt aaaaa dddddddddddd T 001"    "lxv XT,DQ(RA|0)"                  "I 7.6.3";
         lxsd        "111001 ttttt aaaaa dddddddddddddd 10"     "lxsd VRT,DS(RA|0)"                "I 7.6.3";
         lxssp       "111001 ttttt aaaaa dddddddddddddd 11"     "lxssp VRT,DS(RA|0)"               "I 7.6.3";
         lxvx        "011111 ttttt aaaaa bbbbb 0100 / 01100 T"  "lxvx XT,RA|0,RB"                  "I 7.6.3";
@@ -152,7 +152,7 @@ macro_rules! rows_ldst {
         lxsiwzx     "011111 ttttt aaaaa bbbbb 0000001100 T"    "lxsiwzx XT,RA|0,RB"               "I 7.6.3";
         lxsibzx     "011111 ttttt aaaaa bbbbb 1100001101 T"    "lxsibzx XT,RA|0,RB"               "I 7.6.3";
         lxsihzx     "011111 ttttt aaaaa bbbbb 1100101101 T"    "lxsihzx XT,RA|0,RB"               "I 7.6.3";
-        stxv        "111101 sssss aaaaa dddddddddddd S 101"    "stxv XSq,DQ(RA|0)"                "I 7.6.3";
+        stxv        "111101 sssss aaaaa dddddddddddd S 101"    "stxv XS,DQ(RA|0)"                 "I 7.6.3";
         stxsd       "111101 sssss aaaaa dddddddddddddd 10"     "stxsd VRS,DS(RA|0)"               "I 7.6.3";
         stxssp      "111101 sssss aaaaa dddddddddddddd 11"     "stxssp VRS,DS(RA|0)"              "I 7.6.3";
         stxvx       "011111 sssss aaaaa bbbbb 0110001100 S"    "stxvx XS,RA|0,RB"                 "I 7.6.3";

@@ -10,8 +10,8 @@ macro_rules! rows_system {
         mtspr   "011111 sssss nnnnnnnnnn 0111010011 /"        "mtspr SPR,RS"            "I 3.3.17";
         mftb    "011111 ttttt nnnnnnnnnn 0101110011 /"        "mftb RT,TBR"             "II 5.2.1";
         mfmsr   "011111 ttttt ///// ///// 0001010011 /"       "mfmsr RT"                "III 4.4.4";
-        mtmsr   "011111 sssss ////l ///// 0010010010 /"       "mtmsr RS,L15"            "III 4.4.4";
-        mtmsrd  "011111 sssss ////l ///// 0010110010 /"       "mtmsrd RS,L15"           "III 4.4.4";
+        mtmsr   "011111 sssss ////l ///// 0010010010 /"       "mtmsr RS,L"              "III 4.4.4";
+        mtmsrd  "011111 sssss ////l ///// 0010110010 /"       "mtmsrd RS,L"             "III 4.4.4";
         sc      "010001 ///// ///// //// vvvvvvv /// 1 /"     "sc LEV"                  "I 2.7";
         scv     "010001 ///// ///// //// vvvvvvv /// 0 1"     "scv LEV"                 "I 2.7";
         rfid    "010011 ///// ///// ///// 0000010010 /"       "rfid"                    "III 3.3.1";
@@ -25,8 +25,8 @@ macro_rules! rows_system {
         slbie   "011111 ///// ///// bbbbb 0110110010 /"       "slbie RB"                "III 5.9.3.2";
         slbieg  "011111 sssss ///// bbbbb 0111010010 /"       "slbieg RS,RB"            "III 5.9.3.2";
         slbmte  "011111 sssss ///// bbbbb 0110010010 /"       "slbmte RS,RB"            "III 5.9.3.2";
-        slbmfev "011111 ttttt ////l bbbbb 1101010011 /"       "slbmfev RT,RB,L15"       "III 5.9.3.2";
-        slbmfee "011111 ttttt ////l bbbbb 1110010011 /"       "slbmfee RT,RB,L15"       "III 5.9.3.2";
+        slbmfev "011111 ttttt ////l bbbbb 1101010011 /"       "slbmfev RT,RB,L"         "III 5.9.3.2";
+        slbmfee "011111 ttttt ////l bbbbb 1110010011 /"       "slbmfee RT,RB,L"         "III 5.9.3.2";
         slbsync "011111 ///// ///// ///// 0101010010 /"       "slbsync"                 "III 5.9.3.2";
         msgsnd  "011111 ///// ///// bbbbb 0011001110 /"       "msgsnd RB"               "III 10.3";
         msgclr  "011111 ///// ///// bbbbb 0011101110 /"       "msgclr RB"               "III 10.3";
