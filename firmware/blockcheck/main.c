@@ -33,6 +33,7 @@ static struct {
 static int disk;
 static uint8_t *buffer;
 static uint32_t *generation; /* of each block: the pattern's seed is options.seed + generation; 0: never written by us */
+#define UNKNOWN 0x80000000u  /* in a generation: the last write failed, and the block may hold anything */
 static uint64_t bytes_done;
 static int errors;
 
@@ -60,11 +61,16 @@ static bool write_blocks(uint64_t offset, size_t size)
 {
     for (size_t at = 0; at < size; at += BLOCK) {
         uint32_t *mine = &generation[(offset + at) / BLOCK];
-        pattern_fill((uint64_t *)(buffer + at), BLOCK, offset + at, options.seed + ++*mine);
+        *mine = (*mine & ~UNKNOWN) + 1;
+        pattern_fill((uint64_t *)(buffer + at), BLOCK, offset + at, options.seed + *mine);
     }
     ssize_t written = pwrite(disk, buffer, size, (off_t)offset);
-    if (written != (ssize_t)size)
-        return failed_io("write", offset, size, written);
+    if (written != (ssize_t)size) {
+        failed_io("write", offset, size, written);
+        for (size_t at = 0; at < size; at += BLOCK)
+            generation[(offset + at) / BLOCK] |= UNKNOWN;
+        return false;
+    }
     bytes_done += size;
     return true;
 }
@@ -74,7 +80,8 @@ static bool compare(uint64_t offset, size_t size)
     for (size_t at = 0; at < size; at += BLOCK) {
         const uint64_t *words = (const uint64_t *)(buffer + at);
         uint32_t mine = generation[(offset + at) / BLOCK];
-        ptrdiff_t wrong = mine ? pattern_check(words, BLOCK, offset + at, options.seed + mine) : -1;
+        bool known = mine && !(mine & UNKNOWN);
+        ptrdiff_t wrong = known ? pattern_check(words, BLOCK, offset + at, options.seed + mine) : -1;
         if (wrong < 0)
             continue;
         uint64_t want[BLOCK / 8];
@@ -215,7 +222,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if (!options.device || !disk_resolve(options.device, path, sizeof path)) {
+    if (!disk_resolve(options.device, path, sizeof path)) {
         say("error op=resolve errno=%d", errno);
         return 2;
     }
