@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 pub mod adapter;
+pub mod afu;
 pub mod flash;
 pub mod port;
+pub mod ports;
 pub mod psl;

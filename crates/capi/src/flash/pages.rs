@@ -46,8 +46,11 @@ pub fn inquiry(id: &Identity, present: bool) -> Vec<u8> {
     d
 }
 
+/// The body of a VPD page.
+type Body = fn(&Lun) -> Vec<u8>;
+
 /// VPD pages, in the order page 00h lists them.
-const VPD: &[(u8, fn(&Lun) -> Vec<u8>)] = &[
+const VPD: &[(u8, Body)] = &[
     (0x00, vpd_list),
     (0x80, vpd_serial),
     (0x83, vpd_ids),

@@ -1,0 +1,75 @@
+//! Commands that the AFU itself performs: syncs and task management.
+
+use super::SisliteAfu;
+use super::codes::*;
+use super::command::{Command, NO_PORT, Stage};
+use super::engine::Stop;
+use super::ioarcb::Ioasa;
+use super::regs::global;
+use crate::flash::sense;
+use crate::port::AfuPort;
+
+/// FCP_RSP_INFO codes (FCP-4 9.5.15).
+const RSP_TMF_REJECTED: u8 = 0x04;
+const RSP_WRONG_LUN: u8 = 0x09;
+
+fn rsp_code(code: u8) -> Stop {
+    Stop::End(Ioasa { flags: RC_FLAGS_FCP_RSP_CODE_VALID, fc_extra: code, ..Ioasa::default() })
+}
+
+impl SisliteAfu {
+    /// Checks an AFU command. A sync takes effect here: what is fetched from
+    /// now on is new; it completes when nothing uses what was old.
+    pub(super) fn afu_command(&mut self, cmd: &mut Command) -> Result<(), Stop> {
+        // Unspecified: the answer to commands and modes the AFU has not got.
+        // LUN provisioning and debug are not modelled on any variant yet.
+        if !cmd.is_sync() || cmd.mode() > AFU_GSYNC {
+            return Err(Stop::End(Ioasa::afu(AFU_RC_CAP_VIOLATION, 0)));
+        }
+        if self.sync.is_some() {
+            return Err(Stop::End(Ioasa::afu(AFU_RC_SYNC_IN_PROGRESS, 0)));
+        }
+        let (ctx, handle) = (cmd.subject(), cmd.handle());
+        if cmd.mode() == AFU_GSYNC {
+            let enabled = self.global.get(global::TABLE, global::AFU_PORT_SEL);
+            let old = |c: &Command| c.port != NO_PORT && enabled >> c.port & 1 == 0;
+            cmd.drain = self.ids_of(old);
+            return Ok(());
+        }
+        self.copies.forget(ctx, handle);
+        if cmd.mode() == AFU_HW_SYNC {
+            cmd.drain = self.ids_of(|c| {
+                c.rcb.by_handle() && c.subject() == ctx && c.handle() == handle && c.rht.is_some()
+            });
+        }
+        Ok(())
+    }
+
+    fn ids_of(&self, which: impl Fn(&Command) -> bool) -> Vec<u64> {
+        self.commands.values().filter(|c| which(c)).map(|c| c.id).collect()
+    }
+
+    /// Checks a task management function (`TMF_*`; the CDB is a number in the
+    /// context's byte order).
+    pub(super) fn check_task_management(&self, cmd: &Command) -> Result<(), Stop> {
+        match tmf(cmd) {
+            _ if cmd.unit.is_none() => Err(rsp_code(RSP_WRONG_LUN)),
+            TMF_LUN_RESET | TMF_CLEAR_ACA => Ok(()),
+            _ => Err(rsp_code(RSP_TMF_REJECTED)),
+        }
+    }
+
+    /// Performs a task management function.
+    pub(super) fn task_management(&mut self, cmd: &Command, bus: &mut dyn AfuPort<'_>) {
+        let Some(unit) = cmd.unit.filter(|_| tmf(cmd) == TMF_LUN_RESET) else { return };
+        let victim = |c: &Command| c.unit == Some(unit) && c.stage != Stage::Dropped && !c.rcb.is_tmf();
+        self.end_where(Ioasa::fc(FC_RC_TGTABORT), bus, victim);
+        if let Some(lun) = self.target.unit(unit as usize) {
+            lun.attend(sense::LUN_RESET);
+        }
+    }
+}
+
+fn tmf(cmd: &Command) -> u8 {
+    cmd.endian.get(&cmd.rcb.cdb[..8]) as u8
+}

@@ -1,0 +1,190 @@
+//! A command on its way through the AFU.
+
+use super::codes::{AFU_CMD_DEBUG, AFU_CMD_LUN_PROVISION, AFU_CMD_SYNC};
+use super::ioarcb::{Endian, Ioarcb, Ioasa};
+use super::tables::RhtRaw;
+use crate::flash::{Plan, commands};
+use fabric::agenda::EventId;
+use serde::{Deserialize, Serialize};
+
+/// Where a command is. It moves down this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Stage {
+    /// Its IOARCB is to be fetched.
+    Fetch,
+    /// Rights, RHT and LXT are to be checked, a port chosen.
+    Translate,
+    /// Data are to be fetched from the host.
+    DataOut,
+    /// The port, the target or the AFU works.
+    Busy,
+    /// A sync that waits for older commands.
+    Drain,
+    /// Data are to be stored to the host.
+    DataIn,
+    /// The IOASA is to be written.
+    Ioasa,
+    /// The RRQ entry is to be written.
+    Rrq,
+    /// Never completes, by fault injection.
+    Dropped,
+}
+
+/// What an access to host memory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// Fetch of the IOARCB.
+    Ioarcb,
+    /// Fetch of an RHT entry.
+    Rht,
+    /// Fetch of an LXT entry.
+    Lxt,
+    /// Data.
+    Data,
+    /// Store of the IOASA.
+    Ioasa,
+    /// Store of the RRQ entry.
+    Rrq,
+}
+
+/// No port chosen.
+pub const NO_PORT: u8 = 0xFF;
+
+/// A command from its submission to its response.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Command {
+    /// Unique in the life of the adapter.
+    pub id: u64,
+    /// Issuing process element.
+    pub pe: u16,
+    /// Address of the IOARCB.
+    pub ea: u64,
+    /// Submitted through the SQ.
+    pub via_sq: bool,
+    /// Where it is.
+    pub stage: Stage,
+    /// Counted in `Context::active`.
+    pub fetched: bool,
+    /// An `afu-command` record was written.
+    pub announced: bool,
+    /// The IOARCB, once fetched.
+    pub rcb: Ioarcb,
+    /// Byte order at the time of the fetch.
+    pub endian: Endian,
+    /// The RHT entry, once fetched.
+    pub rht: Option<RhtRaw>,
+    /// Port chosen.
+    pub port: u8,
+    /// LUN on that port.
+    pub lun_id: u64,
+    /// First block and number of blocks on the unit.
+    pub extent: (u64, u64),
+    /// The unit.
+    pub unit: Option<u32>,
+    /// Data to move.
+    pub plan: Plan,
+    /// Bytes to move.
+    pub limit: u64,
+    /// Bytes moved.
+    pub moved: u64,
+    /// Its status.
+    pub sa: Ioasa,
+    /// Process element whose translation fault it waits for.
+    pub waits_on: Option<u16>,
+    /// That fault was answered with an address error.
+    pub address_error: bool,
+    /// Commands a sync waits for.
+    pub drain: Vec<u64>,
+    /// Its next step.
+    pub event: Option<EventId>,
+    /// Its timeout.
+    pub timeout: Option<EventId>,
+    /// Extra delay by fault injection.
+    pub hold: u64,
+}
+
+impl Command {
+    /// A command to be fetched.
+    pub fn new(id: u64, pe: u16, ea: u64, via_sq: bool) -> Command {
+        Command {
+            id,
+            pe,
+            ea,
+            via_sq,
+            stage: Stage::Fetch,
+            fetched: false,
+            announced: false,
+            rcb: Ioarcb::parse(&[0; 64], Endian::Little),
+            endian: Endian::Little,
+            rht: None,
+            port: NO_PORT,
+            lun_id: 0,
+            extent: (0, 0),
+            unit: None,
+            plan: Plan::Done,
+            limit: 0,
+            moved: 0,
+            sa: Ioasa::default(),
+            waits_on: None,
+            address_error: false,
+            drain: Vec::new(),
+            event: None,
+            timeout: None,
+            hold: 0,
+        }
+    }
+    /// Its name in traces and at fault points.
+    pub fn kind(&self) -> &'static str {
+        match self.rcb.cdb[0] {
+            AFU_CMD_SYNC if self.rcb.is_afu() => "afu-sync",
+            AFU_CMD_LUN_PROVISION if self.rcb.is_afu() => "lun-provision",
+            AFU_CMD_DEBUG if self.rcb.is_afu() => "afu-debug",
+            _ if self.rcb.is_afu() => "afu-other",
+            _ if self.rcb.is_tmf() => "tmf",
+            _ => commands::name(&self.rcb.cdb),
+        }
+    }
+    /// An AFU sync.
+    pub fn is_sync(&self) -> bool {
+        self.rcb.is_afu() && self.rcb.cdb[0] == AFU_CMD_SYNC
+    }
+    /// Mode of an AFU sync; 0 for everything else.
+    pub fn mode(&self) -> u8 {
+        if self.is_sync() { self.rcb.cdb[1] } else { 0 }
+    }
+    /// The context it concerns: for a sync the one it names.
+    pub fn subject(&self) -> u16 {
+        if self.is_sync() { u16::from_be_bytes([self.rcb.cdb[2], self.rcb.cdb[3]]) } else { self.rcb.ctx_id }
+    }
+    /// The resource handle it concerns; all ones if there is none.
+    pub fn handle(&self) -> u32 {
+        let c = &self.rcb.cdb;
+        match () {
+            () if self.is_sync() => u32::from_be_bytes([c[4], c[5], c[6], c[7]]),
+            () if self.rcb.by_handle() => self.rcb.res_hndl,
+            () => u32::MAX,
+        }
+    }
+    /// Bytes of this step, at most one piece of 64 KiB.
+    pub fn piece(&self) -> usize {
+        (self.limit - self.moved).min(1 << 16) as usize
+    }
+    /// The target works on it.
+    pub fn at_target(&self) -> bool {
+        self.port != NO_PORT && matches!(self.stage, Stage::DataOut | Stage::Busy | Stage::DataIn)
+    }
+    /// Fields of its records and of its fault point.
+    pub fn fields(&self) -> [(&'static str, u64); 9] {
+        [
+            ("id", self.id),
+            ("pe", self.pe.into()),
+            ("ctx", self.subject().into()),
+            ("mode", self.mode().into()),
+            ("handle", self.handle().into()),
+            ("opcode", self.rcb.cdb[0].into()),
+            ("lba", self.extent.0),
+            ("blocks", self.extent.1),
+            ("port", self.port.into()),
+        ]
+    }
+}
