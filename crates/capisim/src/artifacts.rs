@@ -134,6 +134,8 @@ pub struct Artifacts {
     pub headers_dir: PathBuf,
     /// Folder with the cross tools (`powerpc64le-linux-gnu-gcc`, …), usable without any environment.
     pub tools_dir: PathBuf,
+    /// Folder with the kernel's interface for programs (`scsi/cxlflash_ioctl.h`, `misc/cxl.h`, `linux/…`).
+    pub uapi_dir: PathBuf,
     /// Kernel image with its symbols.
     pub vmlinux: Artifact,
     /// Configuration of the kernel.
@@ -248,7 +250,8 @@ impl Artifacts {
     }
 
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        let mut list = vec![&mut self.modules_dir, &mut self.headers_dir, &mut self.tools_dir];
+        let mut list =
+            vec![&mut self.modules_dir, &mut self.headers_dir, &mut self.tools_dir, &mut self.uapi_dir];
         let always = [
             &mut self.vmlinux,
             &mut self.config,
@@ -387,6 +390,7 @@ mod tests {
             modules_dir: cache.join("m"),
             headers_dir: cache.join("h"),
             tools_dir: cache.join("t"),
+            uapi_dir: cache.join("u"),
             vmlinux: file("vmlinux"),
             config: file("config"),
             cxl: file("cxl.ko"),

@@ -3,9 +3,9 @@
 //! Unpacking an uncompressed archive costs the guest about two million instructions, gzip fifty times as many. The output
 //! depends on the inputs alone: entries are sorted, times are zero, inode numbers count from one.
 //!
-//! What [`compose`] puts in: `/init`, `/bin/<program>`, `/lib/modules/<name>.ko` with the order to load them in
-//! `/etc/modules` (one absolute path a line), `/etc/capisim.conf` with the caller's text, `/bin/busybox` and `/bin/sh` when
-//! asked, the nodes in `/dev` that a process needs before anything is mounted, and the usual mount points.
+//! What [`compose`] puts in: `/init`, `/bin/<program>`, `/lib/modules/<name>.ko`, `/etc/capisim.conf` with the caller's text,
+//! `/bin/busybox` and `/bin/sh` when asked, the nodes in `/dev` that a process needs before anything is mounted, and the usual
+//! mount points. The order of loading is a line of the configuration, [`modules_line`].
 
 pub mod module;
 
@@ -273,18 +273,21 @@ pub fn compose(contents: &Contents<'_>) -> Result<Vec<u8>, ImageError> {
         cpio.file("bin/busybox", 0o755, read_program(busybox)?)?;
         cpio.link("bin/sh", "busybox")?;
     }
-    let mut order = String::new();
     for module in contents.modules {
-        let path = format!("lib/modules/{}.ko", module.name);
-        order.push_str(&format!("/{path}\n"));
-        cpio.file(&path, 0o644, module.image.clone())?;
+        cpio.file(&format!("lib/modules/{}.ko", module.name), 0o644, module.image.clone())?;
     }
-    cpio.file("etc/modules", 0o644, order)?;
     cpio.file("etc/capisim.conf", 0o644, contents.config)?;
     for (path, mode, content) in &contents.files {
         cpio.file(path, *mode, content.clone())?;
     }
     Ok(cpio.finish())
+}
+
+/// The configuration line that makes our init load `modules`, in this order (docs/guest-protocol.md section 1).
+#[must_use]
+pub fn modules_line(modules: &[Module]) -> String {
+    let names: Vec<String> = modules.iter().map(|module| format!("{}.ko", module.name)).collect();
+    format!("modules {}\n", names.join(" "))
 }
 
 /// Reads a program and refuses what the guest could not execute: the kernel's own message would be far from the cause.
@@ -368,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_has_the_nodes_the_order_and_the_text() {
+    fn an_image_has_the_nodes_the_modules_and_the_text() {
         let module = |name: &str| Module {
             name: name.into(),
             path: PathBuf::new(),
@@ -378,15 +381,14 @@ mod tests {
             image: name.as_bytes().to_vec(),
         };
         let modules = [module("cxl"), module("cxlflash")];
-        let contents = Contents { modules: &modules, config: "seed = 1\n", ..Contents::default() };
+        let contents = Contents { modules: &modules, config: &modules_line(&modules), ..Contents::default() };
         let members = parse(&compose(&contents).expect("composed"));
         let text = |path: &str| {
             let member = members.iter().find(|member| member.0 == path).expect("it is in the image");
             String::from_utf8(member.2.clone()).expect("text")
         };
-        assert_eq!(text("etc/modules"), "/lib/modules/cxl.ko\n/lib/modules/cxlflash.ko\n");
         assert_eq!(text("lib/modules/cxl.ko"), "cxl");
-        assert_eq!(text("etc/capisim.conf"), "seed = 1\n");
+        assert_eq!(text("etc/capisim.conf"), "modules cxl.ko cxlflash.ko\n");
         assert_eq!(text("dev/console"), "");
     }
 }

@@ -1,0 +1,254 @@
+//! What is fetched: which packages make up the kernel, the toolchain, the source, busybox, QEMU, and how each is finished.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::apt::Apt;
+use super::command;
+use super::error::{GuestError, Result};
+use super::store::{Store, Unit, key_of, plain, remove};
+use super::version::KernelName;
+
+const OTHER_SUITE: &str = "choose another --suite or --kernel-version; --force reads the index anew";
+
+/// Part of every host that has apt; the private copies would only come in the way of the host's own.
+const OF_THE_HOST: [&str; 8] =
+    ["libc6", "libgcc-s1", "libstdc++6", "debconf", "dpkg", "install-info", "perl", "init-system-helpers"];
+
+/// The prefix of the cross tools.
+pub const CROSS: &str = "powerpc64le-linux-gnu-";
+
+/// All units of one kernel.
+pub struct Units<'a> {
+    /// Kernel, modules, headers, interface for programs.
+    pub kernel: Unit<'a>,
+    /// Cross compiler and C library for guest programs.
+    pub toolchain: Unit<'a>,
+    /// Source of the driver.
+    pub source: Unit<'a>,
+    /// Static busybox.
+    pub busybox: Unit<'a>,
+    /// QEMU for programs.
+    pub qemu_user: Unit<'a>,
+    /// QEMU for machines.
+    pub qemu_system: Option<Unit<'a>>,
+    /// Major version of the compiler.
+    pub compiler: String,
+}
+
+impl<'a> Units<'a> {
+    /// Looks everything up in the index.
+    pub fn plan(tools: &'a Apt, guest: &'a Apt, kernel: &KernelName, with_qemu_system: bool) -> Result<Self> {
+        let image = guest.one(&format!("linux-image-{}", kernel.release), OTHER_SUITE)?;
+        let headers = guest.one(&format!("linux-headers-{}", kernel.release), OTHER_SUITE)?;
+        let needs = |prefix: &str| headers.depends.iter().find(|name| name.starts_with(prefix)).cloned();
+        let common =
+            needs("linux-headers-").unwrap_or_else(|| format!("linux-headers-{}-common", kernel.abi));
+        let common = guest.one(&common, OTHER_SUITE)?;
+        let kbuild = needs("linux-kbuild-").unwrap_or_else(|| format!("linux-kbuild-{}", kernel.series()));
+        let kbuild = tools.one(&kbuild, OTHER_SUITE)?;
+        let interface = guest.one("linux-libc-dev", OTHER_SUITE)?;
+        let compiler =
+            needs("gcc-").and_then(|name| name.split('-').nth(1).map(str::to_owned)).unwrap_or("12".into());
+        let source = tools.one(&format!("linux-source-{}", kernel.series()), OTHER_SUITE)?;
+        let busybox = guest.one("busybox-static", OTHER_SUITE)?;
+        let gcc = format!("gcc-{compiler}-powerpc64le-linux-gnu");
+        let toolchain = tools.closure(&[gcc], &OF_THE_HOST)?;
+        let musl = guest.one("musl-dev", OTHER_SUITE)?;
+        let version = plain(&image.id.version);
+        let unit = |folder: String, packages| Unit { folder, packages };
+        let toolchain_unit = unit(String::new(), vec![(tools, toolchain), (guest, vec![musl])]);
+        Ok(Self {
+            toolchain: Unit {
+                folder: format!("toolchains/gcc-{compiler}_{}", key_of(&toolchain_unit.ids())),
+                ..toolchain_unit
+            },
+            kernel: unit(
+                format!("kernels/{}_{version}", kernel.release),
+                vec![(guest, vec![image, headers, common, interface]), (tools, vec![kbuild])],
+            ),
+            source: unit(
+                format!("sources/{}_{}", source.id.name, plain(&source.id.version)),
+                vec![(tools, vec![source])],
+            ),
+            busybox: unit(format!("busybox/{}", plain(&busybox.id.version)), vec![(guest, vec![busybox])]),
+            qemu_user: plan_qemu_user(tools)?,
+            qemu_system: if with_qemu_system { Some(plan_qemu_system(tools)?) } else { None },
+            compiler,
+        })
+    }
+
+    /// The units that are wanted.
+    pub fn all(&self) -> Vec<&Unit<'a>> {
+        let mut list = vec![&self.kernel, &self.toolchain, &self.source, &self.busybox, &self.qemu_user];
+        list.extend(&self.qemu_system);
+        list
+    }
+}
+
+/// Of two package names in use, one has the static programs and the other is small: the large one is it, in every release.
+fn plan_qemu_user(tools: &Apt) -> Result<Unit<'_>> {
+    let found = tools.show(&["qemu-user-static".to_owned(), "qemu-user".to_owned()])?;
+    let package = found.into_values().max_by_key(|package| package.bytes);
+    let package = package.map_or_else(|| tools.one("qemu-user", OTHER_SUITE), Ok)?;
+    Ok(Unit {
+        folder: format!("qemu-user/{}", plain(&package.id.version)),
+        packages: vec![(tools, vec![package])],
+    })
+}
+
+fn plan_qemu_system(tools: &Apt) -> Result<Unit<'_>> {
+    let roots = ["qemu-system-ppc", "qemu-system-data"].map(str::to_owned);
+    let packages = tools.closure(&roots, &OF_THE_HOST)?;
+    let ids: Vec<_> = packages.iter().map(|package| package.id.clone()).collect();
+    Ok(Unit { folder: format!("qemu-system/{}", key_of(&ids)), packages: vec![(tools, packages)] })
+}
+
+/// Makes the headers usable where they lie, and a folder of the interface that programs include.
+pub fn finish_kernel(half: &Path, place: &Path) -> Result<()> {
+    let sources = half.join("usr/src");
+    for folder in list(&sources)? {
+        let makefile = folder.join("Makefile");
+        if makefile.is_symlink() || !folder.join(".config").is_file() {
+            continue;
+        }
+        let text = fs::read_to_string(&makefile).map_err(GuestError::io(&makefile, "read it"))?;
+        let text = text.replace("/usr/src/", &format!("{}/usr/src/", place.display()));
+        fs::write(&makefile, text).map_err(GuestError::io(&makefile, "write it"))?;
+    }
+    let interface = half.join("uapi");
+    fs::create_dir_all(&interface).map_err(GuestError::io(&interface, "create it"))?;
+    let link = |from: String, name: &str| {
+        let path = interface.join(name);
+        symlink(from, &path).map_err(GuestError::io(path, "link it"))
+    };
+    for name in ["linux", "asm-generic", "misc"] {
+        link(format!("../usr/include/{name}"), name)?;
+    }
+    link("../usr/include/powerpc64le-linux-gnu/asm".into(), "asm")?;
+    // The packaged interface leaves this folder to the C library, and the driver's own header with it.
+    let common = list(&sources)?.into_iter().find(|path| path.join("include/uapi/scsi").is_dir());
+    let common = common.as_deref().and_then(Path::file_name).unwrap_or_default();
+    link(format!("../usr/src/{}/include/uapi/scsi", common.to_string_lossy()), "scsi")
+}
+
+/// Puts wrappers into `bin` that let every tool find its private libraries, wherever the cache lies.
+pub fn finish_toolchain(half: &Path, compiler: &str) -> Result<()> {
+    let libraries = library_path(half)?;
+    let suffix = format!("-{compiler}");
+    let bin = half.join("bin");
+    fs::create_dir_all(&bin).map_err(GuestError::io(&bin, "create it"))?;
+    for tool in list(&half.join("usr/bin"))? {
+        let name = tool.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.starts_with(CROSS) {
+            continue;
+        }
+        wrap(&bin.join(&name), &name, &libraries, "")?;
+        if let Some(short) = name.strip_suffix(&suffix) {
+            wrap(&bin.join(short), &name, &libraries, "")?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for the machine emulator, which also wants to be told where its data is.
+pub fn finish_qemu_system(half: &Path) -> Result<()> {
+    let bin = half.join("bin");
+    fs::create_dir_all(&bin).map_err(GuestError::io(&bin, "create it"))?;
+    let name = "qemu-system-ppc64";
+    wrap(&bin.join(name), name, &library_path(half)?, "-L \"$d/usr/share/qemu\" -L \"$d/usr/share/seabios\" ")
+}
+
+/// Keeps the one program that is wanted of the many.
+pub fn finish_qemu_user(half: &Path) -> Result<()> {
+    for path in list(&half.join("usr/bin"))? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !["qemu-ppc64le", "qemu-ppc64le-static"].contains(&name.as_str()) {
+            remove(&path)?;
+        }
+    }
+    ["usr/sbin", "usr/libexec", "usr/lib", "usr/share"]
+        .iter()
+        .try_for_each(|useless| remove(&half.join(useless)))
+}
+
+/// Takes the driver's folder out of the packed kernel source and drops the rest.
+pub fn finish_source(store: &Store, half: &Path) -> Result<()> {
+    let packed = find(half, |name| name.starts_with("linux-source-") && name.contains(".tar"))?;
+    let packed = packed.ok_or_else(|| missing("linux-source", "usr/src/linux-source-*.tar.xz"))?;
+    store.progress.step("unpacking the driver's source");
+    let mut tar = Command::new("tar");
+    tar.arg("-xf").arg(&packed).arg("-C").arg(half).args([
+        "--strip-components=1",
+        "--wildcards",
+        "*/drivers/scsi/cxlflash",
+    ]);
+    command::run(&mut tar)?;
+    remove(&half.join("usr"))
+}
+
+fn wrap(path: &Path, tool: &str, libraries: &str, options: &str) -> Result<()> {
+    let text = format!(
+        "#!/bin/sh\nd=${{0%/*}}/..\nLD_LIBRARY_PATH=\"{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\" \
+         exec \"$d/usr/bin/{tool}\" {options}\"$@\"\n"
+    );
+    fs::write(path, text).map_err(GuestError::io(path, "write it"))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(GuestError::io(path, "make it executable"))
+}
+
+/// Folders of shared libraries below `half`, as the wrappers write them.
+fn library_path(half: &Path) -> Result<String> {
+    let mut folders = Vec::new();
+    for base in ["usr/lib", "lib"] {
+        for folder in list(&half.join(base))? {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let foreign = name.starts_with("powerpc64le");
+            if name.contains("-linux-gnu") && !foreign {
+                folders.push(format!("$d/{base}/{name}"));
+            }
+        }
+    }
+    // Plugins and libraries with a folder of their own.
+    let nested: Vec<String> = folders
+        .iter()
+        .flat_map(|folder| ["pulseaudio", "blas"].map(|sub| format!("{folder}/{sub}")))
+        .collect();
+    let there = |folder: &String| half.join(folder.trim_start_matches("$d/")).is_dir();
+    folders.extend(nested.into_iter().filter(there));
+    Ok(folders.join(":"))
+}
+
+/// The entries of a folder, sorted; none if it is not there.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(GuestError::io(folder, "list it")(error)),
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// The first file below `folder` whose name fits.
+pub fn find(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<Option<PathBuf>> {
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for path in list(&next)? {
+            if path.is_dir() && !path.is_symlink() {
+                open.push(path);
+            } else if path.file_name().is_some_and(|name| fits(&name.to_string_lossy())) {
+                return Ok(Some(path));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The error for a package that is not laid out as we know it.
+pub fn missing(package: &str, what: &str) -> GuestError {
+    GuestError::Contents { package: package.to_owned(), what: what.to_owned() }
+}
