@@ -198,7 +198,7 @@ impl Cpu {
         if self.msr & msr::EE == 0 {
             return None;
         }
-        const HVICE: u64 = b64(63);
+        const HVICE: u64 = b64(62);
         if self.hvi_line && self.sprs.lpcr & HVICE != 0 {
             Some(vector::HYP_VIRTUALIZATION)
         } else if self.dec_expired() {

@@ -1,5 +1,7 @@
 //! Boots a kernel with an initrd and prints its console: for bring-up.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, missing_docs)]
+use capi::adapter::{Adapter, AdapterConfig};
+use capi::afu::{AfuConfig, SisliteAfu};
 use fabric::{NoInjection, Ticks};
 use machine::{KernelImage, Machine, MachineConfig, Stop};
 use std::io::Write;
@@ -18,7 +20,7 @@ fn main() {
         seed: 1,
         quantum: machine::build::DEFAULT_QUANTUM,
         initrd,
-        adapters: vec![],
+        adapters: vec![Box::new(Adapter::new(AdapterConfig::corsa(), SisliteAfu::new(AfuConfig::corsa(), 1)))],
     };
     let mut m = Machine::new(config, &kernel).unwrap();
     let start = std::time::Instant::now();
@@ -28,7 +30,11 @@ fn main() {
         let text = m.take_output(0);
         out.write_all(&text).unwrap();
         out.flush().unwrap();
-        m.take_records();
+        for r in m.take_records() {
+            if std::env::var("RECORDS").is_ok() {
+                eprintln!("[{:.9}] {} {:?}", r.at.as_secs_f64(), r.kind, r.fields);
+            }
+        }
         m.take_output(1);
         if stop != Stop::Activity {
             eprintln!("\nstop: {stop:?}");
