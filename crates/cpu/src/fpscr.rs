@@ -1,9 +1,10 @@
 //! The floating-point status and control register (Power ISA 3.0B, Book I
 //! 4.2.2) and what an instruction does to it.
 
+use crate::exec::Step;
 use crate::interrupt::{Trap, program, vector};
 use crate::msr;
-use crate::softfloat::{Mode, Outcome, Rounding};
+use crate::softfloat::{Integer, Mode, Num, Outcome, Rounding, compare};
 use crate::state::Cpu;
 use fabric::bits::{b64, b64s};
 
@@ -56,6 +57,11 @@ fn enables_of(flags: u64) -> u64 {
     pairs.iter().filter(|(f, _)| flags & f != 0).map(|(_, e)| e).sum()
 }
 
+/// `bits` if `condition`.
+fn when(condition: bool, bits: u64) -> u64 {
+    if condition { bits } else { 0 }
+}
+
 impl Cpu {
     /// Rounding mode and enabled exceptions of the FPSCR.
     pub(crate) fn fp_mode(&self) -> Mode {
@@ -71,16 +77,13 @@ impl Cpu {
     /// Writes the FPSCR; VX and FEX follow the other bits.
     pub(crate) fn set_fpscr(&mut self, value: u64) {
         let v = value & WRITABLE;
-        let vx = if v & INVALID != 0 { VX } else { 0 };
-        let fex = if v & enables_of(v) != 0 { FEX } else { 0 };
-        self.fpscr = v | vx | fex;
+        self.fpscr = v | when(v & INVALID != 0, VX) | when(v & enables_of(v) != 0, FEX);
     }
     /// Sets sticky exception bits, and FX if one was not set before.
     pub(crate) fn fp_sticky(&mut self, flags: u64) {
         let flags = flags & EXCEPTIONS;
-        let fx = if flags & !self.fpscr != 0 { FX } else { 0 };
-        if flags & !self.fpscr | fx & !self.fpscr != 0 {
-            self.set_fpscr(self.fpscr | flags | fx);
+        if flags & !self.fpscr != 0 {
+            self.set_fpscr(self.fpscr | flags | FX);
         }
     }
     /// True if `flags` hold an exception that keeps a scalar result from
@@ -93,13 +96,13 @@ impl Cpu {
         self.fpscr & enables_of(flags) != 0
     }
     /// The status bits of one scalar result. True if it must be written.
-    pub(crate) fn fp_status(&mut self, o: &Outcome) -> bool {
+    fn fp_status(&mut self, o: &Outcome) -> bool {
         let write = !self.fp_suppressed(o.flags);
         let status = match write {
             true => {
                 self.fpscr & !(FR | FI | FPRF)
-                    | if o.increment { FR } else { 0 }
-                    | if o.inexact { FI } else { 0 }
+                    | when(o.increment, FR)
+                    | when(o.inexact, FI)
                     | (o.class as u64) << 12
             }
             false => self.fpscr & !(FR | FI),
@@ -111,6 +114,61 @@ impl Cpu {
     /// FPCC of a comparison; C stays.
     pub(crate) fn set_fpcc(&mut self, bits: u32) {
         self.fpscr = self.fpscr & !FPCC | (bits as u64) << 12;
+    }
+    /// Ends a scalar instruction: status bits, then `write` unless the
+    /// result is suppressed, then the interrupt. `record` is Rc.
+    pub(crate) fn fp_end(&mut self, o: &Outcome, record: bool, write: impl FnOnce(&mut Cpu)) -> Step {
+        if self.fp_status(o) {
+            write(self);
+        }
+        if record {
+            self.set_cr1();
+        }
+        self.fp_trap(o.flags)
+    }
+    /// Ends a scalar conversion to an integer: FPRF stays.
+    /// `Unspecified:` the manual leaves it undefined.
+    pub(crate) fn fp_end_integer(&mut self, i: &Integer, record: bool, write: impl FnOnce(&mut Cpu)) -> Step {
+        let status = when(i.inexact, FI) | when(i.increment, FR);
+        self.fpscr = self.fpscr & !(FR | FI) | status;
+        self.fp_end_flags(i.flags, record, write)
+    }
+    /// Ends an instruction that leaves FR, FI and FPRF alone, or set them itself.
+    pub(crate) fn fp_end_flags(&mut self, flags: u64, record: bool, write: impl FnOnce(&mut Cpu)) -> Step {
+        let suppressed = self.fp_suppressed(flags);
+        self.fp_sticky(flags);
+        if !suppressed {
+            write(self);
+        }
+        if record {
+            self.set_cr1();
+        }
+        self.fp_trap(flags)
+    }
+    /// Ends a vector instruction: any enabled exception suppresses it (I 7.3).
+    pub(crate) fn fp_end_vector(&mut self, flags: u64, write: impl FnOnce(&mut Cpu)) -> Step {
+        let suppressed = self.fp_enabled(flags);
+        self.fp_sticky(flags);
+        if !suppressed {
+            write(self);
+        }
+        self.fp_trap(flags)
+    }
+    /// A comparison into CR field `bf` and FPCC; an ordered one signals quiet
+    /// NaNs too. The fields are written whatever is enabled.
+    pub(crate) fn fp_compare(&mut self, bf: usize, a: Num, b: Num, ordered: bool) -> Step {
+        let bits = compare(a, b);
+        self.set_fpcc(bits);
+        self.set_crf(bf, bits);
+        let flags = self.fp_compare_flags(a, b, ordered);
+        self.fp_sticky(flags);
+        self.fp_trap(flags)
+    }
+    /// VXSNAN and VXVC of a comparison: with VE=1 a signaling NaN raises only the first.
+    pub(crate) fn fp_compare_flags(&self, a: Num, b: Num, ordered: bool) -> u64 {
+        let signaling = a.signaling() || b.signaling();
+        let vc = ordered && (a.nan() || b.nan()) && !(signaling && self.fpscr & VE != 0);
+        when(signaling, VXSNAN) | when(vc, VXVC)
     }
     /// The program interrupt of an enabled exception, unless MSR[FE0,FE1]
     /// ignore it. Unlike other interrupts it comes after the instruction

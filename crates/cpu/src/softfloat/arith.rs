@@ -3,7 +3,7 @@
 //! tables of each instruction).
 
 use super::wide::{add2, leading_zeros2, mul as wide_mul, shl2, shr_jam2, sub2};
-use super::{Kind, Num, Raw, Rounding, propagate};
+use super::{Format, Kind, Mode, Num, Raw, Rounding, propagate, round};
 use crate::fpscr::bit::{VXIDI, VXIMZ, VXISI, VXSQRT, VXZDZ, ZX};
 
 /// A 256-bit significand, left-aligned: `sig / 2^255 * 2^exp`.
@@ -101,8 +101,8 @@ pub fn fma(a: Num, c: Num, b: Num, rounding: Rounding) -> Raw {
     Raw::of(add_finite(mul_finite(a, c), Wide::of(b), zero_sign(rounding)))
 }
 
-/// a ÷ b
-pub fn div(a: Num, b: Num) -> Raw {
+/// a ÷ b, with enough bits to round it to `format`.
+pub fn div(a: Num, b: Num, format: Format) -> Raw {
     if let Some(nan) = propagate(&[a, b]) {
         return nan;
     }
@@ -113,13 +113,13 @@ pub fn div(a: Num, b: Num) -> Raw {
         (Kind::Infinity, _) => Raw::of(Num::infinity(sign)),
         (_, Kind::Infinity) | (Kind::Zero, _) => Raw::of(Num::zero(sign)),
         (_, Kind::Zero) => Raw { num: Num::infinity(sign), flags: ZX },
-        _ => Raw::of(Num { sign, ..div_finite(a, b) }),
+        _ => Raw::of(Num { sign, ..div_finite(a, b, format) }),
     }
 }
-/// Quotient of the magnitudes: at least 116 bits, then sticky.
-fn div_finite(a: Num, b: Num) -> Num {
+/// Quotient of the magnitudes: 64 bits or 119, then sticky.
+fn div_finite(a: Num, b: Num, format: Format) -> Num {
     const LOW: u128 = u64::MAX as u128;
-    if (a.sig | b.sig) & LOW == 0 {
+    if format.fraction < 60 && (a.sig | b.sig) & LOW == 0 {
         let (n, d) = (a.sig, b.sig >> 64);
         // 2^63 < quotient < 2^65: one integer bit below or at bit 64.
         let (q, sticky) = (n / d, n % d != 0);
@@ -137,8 +137,8 @@ fn div_finite(a: Num, b: Num) -> Num {
     Num::normal(false, a.exp - b.exp + 8, q | (rest != 0) as u128)
 }
 
-/// √b; `bits` of the result are wanted besides the sticky bit.
-pub fn sqrt(b: Num, bits: u32) -> Raw {
+/// √b, with enough bits to round it to `format`.
+pub fn sqrt(b: Num, format: Format) -> Raw {
     if let Some(nan) = propagate(&[b]) {
         return nan;
     }
@@ -146,7 +146,7 @@ pub fn sqrt(b: Num, bits: u32) -> Raw {
         Kind::Zero => Raw::of(b),
         _ if b.sign => Raw::invalid(VXSQRT),
         Kind::Infinity => Raw::of(b),
-        _ => Raw::of(sqrt_finite(b, bits)),
+        _ => Raw::of(sqrt_finite(b, format.fraction + 3)),
     }
 }
 /// Digit by digit: two bits of the radicand for one of the root.
@@ -166,4 +166,48 @@ fn sqrt_finite(b: Num, bits: u32) -> Num {
     let sticky = rest != 0 || x != 0;
     // The root's first bit is bit `bits - 1`; the sticky bit goes below its last.
     Num::normal(false, exp + 127 - bits as i32, root << 1 | sticky as u128)
+}
+
+const ONE: Num = Num { kind: Kind::Finite, sign: false, exp: 0, sig: 1 << 127 };
+
+/// 1 ÷ b. `Unspecified:` how much better an estimate is than the manual asks.
+pub fn reciprocal(b: Num, format: Format) -> Raw {
+    div(ONE, b, format)
+}
+/// 1 ÷ √b: the root is rounded to `format`, the quotient is not yet.
+pub fn reciprocal_sqrt(b: Num, format: Format, mode: Mode) -> Raw {
+    let root = round(sqrt(b, format), format, mode);
+    let r = div(ONE, root.num, format);
+    Raw { flags: r.flags | root.flags, ..r }
+}
+
+/// What software division needs to know of its operands: CR field
+/// 1, fg, fe, 0 (I 4.6.6.1).
+pub fn test_divide(a: Num, b: Num, format: Format) -> u32 {
+    let special = |x: Num| matches!(x.kind, Kind::Nan | Kind::Infinity);
+    let (ea, eb) = (field(a, format), field(b, format));
+    let (emin, emax) = (format.emin(), format.emax());
+    let ratio = a.kind == Kind::Finite
+        && b.kind == Kind::Finite
+        && (ea - eb >= emax || ea - eb <= emin + 1 || ea <= emin + format.fraction as i32);
+    let fe = special(a)
+        || special(b)
+        || b.kind == Kind::Zero
+        || eb <= emin
+        || eb >= emax - 2
+        || ratio;
+    let fg = a.kind == Kind::Infinity
+        || matches!(b.kind, Kind::Infinity | Kind::Zero)
+        || b.denormal(format);
+    8 | (fg as u32) << 2 | (fe as u32) << 1
+}
+/// The same for square roots.
+pub fn test_sqrt(b: Num, format: Format) -> u32 {
+    let fe = b.kind != Kind::Finite || b.sign || field(b, format) <= format.emin() + format.fraction as i32;
+    let fg = matches!(b.kind, Kind::Infinity | Kind::Zero) || b.denormal(format);
+    8 | (fg as u32) << 2 | (fe as u32) << 1
+}
+/// The exponent as the field says it: one below the least for denormals.
+fn field(x: Num, format: Format) -> i32 {
+    x.exp.max(format.emin() - 1)
 }

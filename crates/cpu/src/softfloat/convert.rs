@@ -1,6 +1,6 @@
 //! To and from integers, rounding to integral values, comparison.
 
-use super::{Kind, Num, Raw, Rounding, cut, propagate};
+use super::{Format, Kind, Num, Outcome, Raw, Rounding, cut};
 use crate::fpscr::bit::{VXCVI, VXSNAN, XX};
 
 /// An integer type of at most 64 bits.
@@ -74,16 +74,33 @@ pub fn from_int(x: i128) -> Raw {
     Raw::of(Num::normal(x < 0, 127, x.unsigned_abs()))
 }
 
-/// Rounds to an integral value; the flags hold XX if that changed it.
-pub fn integral(x: Num, rounding: Rounding) -> (Raw, bool) {
-    if let Some(nan) = propagate(&[x]) {
-        return (nan, false);
+/// A value rounded to an integral one.
+#[derive(Clone, Copy, Debug)]
+pub struct Integral {
+    raw: Raw,
+    inexact: bool,
+    increment: bool,
+}
+impl Integral {
+    /// The forms that never report inexactness.
+    pub fn silent(self, format: Format) -> Outcome {
+        Outcome::exact(self.raw, format)
     }
-    if x.kind != Kind::Finite {
-        return (Raw::of(x), false);
+    /// The forms that do.
+    pub fn signaled(self, format: Format) -> Outcome {
+        let o = self.silent(format);
+        let xx = if self.inexact { XX } else { 0 };
+        Outcome { flags: o.flags | xx, inexact: self.inexact, increment: self.increment, ..o }
     }
-    let (num, inexact, increment) = to_integral(x, rounding);
-    (Raw { num, flags: if inexact { XX } else { 0 } }, increment)
+}
+/// Rounds to an integral value.
+pub fn integral(x: Num, rounding: Rounding) -> Integral {
+    let (num, inexact, increment) = match x.kind {
+        Kind::Finite => to_integral(x, rounding),
+        _ => (x, false, false),
+    };
+    let raw = if x.nan() { Raw::unary(x) } else { Raw::of(num) };
+    Integral { raw, inexact, increment }
 }
 
 /// The four outcomes of a comparison as a CR field: LT GT EQ, 1 is unordered.

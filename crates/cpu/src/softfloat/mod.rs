@@ -12,8 +12,8 @@ mod convert;
 mod tests;
 mod wide;
 
-pub use arith::{add, div, fma, mul, sqrt};
-pub use convert::{IntKind, Integer, compare, from_int, integral, to_int};
+pub use arith::{add, div, fma, mul, reciprocal, reciprocal_sqrt, sqrt, test_divide, test_sqrt};
+pub use convert::{IntKind, Integer, Integral, compare, from_int, integral, to_int};
 
 use crate::fpscr::bit::{OX, UX, VXSNAN, XX};
 
@@ -246,6 +246,10 @@ impl Raw {
     /// No exception.
     pub fn of(num: Num) -> Raw {
         Raw { num, flags: 0 }
+    }
+    /// The operand of a conversion: VXSNAN for a signaling NaN, made quiet.
+    pub fn unary(x: Num) -> Raw {
+        propagate(&[x]).unwrap_or(Raw::of(x))
     }
     /// An invalid operation.
     pub fn invalid(flags: u64) -> Raw {
