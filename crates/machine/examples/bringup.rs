@@ -35,7 +35,7 @@ fn main() {
                 eprintln!("[{:.9}] {} {:?}", r.at.as_secs_f64(), r.kind, r.fields);
             }
         }
-        m.take_output(1);
+        out.write_all(&m.take_output(1)).unwrap();
         if stop != Stop::Activity {
             eprintln!("\nstop: {stop:?}");
             break;
