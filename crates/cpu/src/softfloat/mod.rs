@@ -32,7 +32,18 @@ pub const DOUBLE: Format = Format { exponent: 11, fraction: 52 };
 /// binary128
 pub const QUAD: Format = Format { exponent: 15, fraction: 112 };
 
+/// The range of quad with 64 significant bits, as `xsrqpxp` rounds to.
+pub const EXTENDED: Format = Format { exponent: 15, fraction: 63 };
+
 impl Format {
+    /// Length of the exponent field.
+    pub const fn exponent_bits(self) -> u32 {
+        self.exponent
+    }
+    /// Length of the fraction field.
+    pub const fn fraction_bits(self) -> u32 {
+        self.fraction
+    }
     /// Largest exponent, and the bias.
     const fn emax(self) -> i32 {
         (1 << (self.exponent - 1)) - 1
@@ -185,6 +196,10 @@ impl Num {
             }
         };
         sign | magnitude
+    }
+    /// Writes the nearest value that `format` holds.
+    pub fn pack_rounded(self, format: Format) -> u128 {
+        round(Raw::of(self), format, Mode::quiet(Rounding::NearestEven)).num.pack(format)
     }
     /// A double.
     pub fn f64(bits: u64) -> Num {
