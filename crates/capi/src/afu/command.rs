@@ -180,11 +180,16 @@ impl Command {
             ("pe", self.pe.into()),
             ("ctx", self.subject().into()),
             ("mode", self.mode().into()),
-            ("handle", self.handle().into()),
+            ("handle", none_if(self.handle() == u32::MAX, self.handle().into())),
             ("opcode", self.rcb.cdb[0].into()),
             ("lba", self.extent.0),
             ("blocks", self.extent.1),
-            ("port", self.port.into()),
+            ("port", none_if(self.port == NO_PORT, self.port.into())),
         ]
     }
+}
+
+/// In records all ones stand for "there is none".
+fn none_if(none: bool, value: u64) -> u64 {
+    if none { u64::MAX } else { value }
 }

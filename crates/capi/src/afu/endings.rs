@@ -14,14 +14,21 @@ use std::collections::VecDeque;
 impl SisliteAfu {
     /// The driver answered a translation fault of `pe`. The command that
     /// faulted first gets the answer; the others try again, and fault again
-    /// if they have to.
+    /// if they have to. They go first, so that the order of the waiters stays
+    /// that of the PSL's queue.
+    ///
+    /// Deviates: a PSL tells its AFU by tag which access an answer is for.
+    /// When commands share a page an address error may end the wrong one of
+    /// them; the other meets its own error at the next attempt.
     pub(super) fn answer(&mut self, pe: u16, answer: FaultAnswer, bus: &mut dyn AfuPort<'_>) {
-        let waiting = self.waiters.remove(&pe).unwrap_or_default();
-        for (i, id) in waiting.into_iter().enumerate() {
+        let mut waiting = self.waiters.remove(&pe).unwrap_or_default();
+        let Some(first) = waiting.pop_front() else { return };
+        waiting.push_back(first);
+        let delay = self.config.latency.fault_retry.draw(&mut self.rng);
+        for id in waiting {
             let Some(cmd) = self.commands.get_mut(&id) else { continue };
             cmd.waits_on = None;
-            cmd.address_error = i == 0 && answer == FaultAnswer::AddressError;
-            let delay = self.config.latency.fault_retry.draw(&mut self.rng);
+            cmd.address_error = id == first && answer == FaultAnswer::AddressError;
             self.wake(id, delay, bus);
         }
     }

@@ -203,7 +203,7 @@ impl SisliteAfu {
     fn fetch(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
         let (most, room) = (self.config.max_active, self.config.cmd_room);
         let pe = cmd.pe;
-        let Some(c) = self.context(pe) else { return Ok(Flow::Gone("no context")) };
+        let Some(c) = self.context(pe) else { return Ok(Flow::Gone("no-context")) };
         if c.active >= most {
             c.backlog.push_back(cmd.id);
             return Ok(Flow::Wait);
@@ -215,7 +215,7 @@ impl SisliteAfu {
         }
         let mut raw = [0; IOARCB_LEN];
         bus.dma_read(pe, cmd.ea, &mut raw).map_err(|e| Stop::Dma(pe, e, Area::Ioarcb))?;
-        let Some(c) = self.context(pe) else { return Ok(Flow::Gone("no context")) };
+        let Some(c) = self.context(pe) else { return Ok(Flow::Gone("no-context")) };
         c.active += 1;
         cmd.fetched = true;
         cmd.endian = endian;
@@ -455,7 +455,7 @@ impl SisliteAfu {
                 self.waiters.entry(pe).or_default().push_back(cmd.id);
                 Flow::Wait
             }
-            (DmaError::NoContext, _) if pe == cmd.pe => Flow::Gone("terminate"),
+            (DmaError::NoContext, _) if pe == cmd.pe => Flow::Gone("no-context"),
             (DmaError::Faulted, Err(_)) => {
                 self.raise_sync(cmd.pe, ISTATUS_TEMP_ERR_PAGEIN, bus);
                 Flow::Gone("page-in")

@@ -6,7 +6,7 @@ use super::codes::*;
 use super::config::{AfuConfig, CONTEXTS};
 use super::ioarcb::Ioarcb;
 use super::regs::{ctrl, global, host};
-use super::{CTRL_BASE, GLOBAL_BASE};
+use super::{CTRL_BASE, GLOBAL_BASE, SisliteAfu};
 use crate::flash::LunConfig;
 use crate::port::{AfuModel, FaultAnswer};
 use fabric::Ticks;
@@ -139,6 +139,12 @@ fn life(bench: &mut Bench, input: &mut Input<'_>) {
     }
 }
 
+/// The whole card: PCI function, PSL and this AFU, as the input says.
+pub fn fuzz_card(data: &[u8]) {
+    let config = if data.len() & 1 == 0 { AfuConfig::corsa() } else { AfuConfig::flash_gt_plus() };
+    crate::psl::fuzzing::fuzz_adapter(SisliteAfu::new(config, 1), data);
+}
+
 /// Commands, RHT and LXT with contents as the input says.
 pub fn fuzz_ioarcb(data: &[u8]) {
     let mut input = Input(data);
@@ -162,7 +168,7 @@ pub fn fuzz_ioarcb(data: &[u8]) {
     let mut slot = 0u64;
     while !input.is_empty() {
         let pe = u64::from(input.byte() & 1);
-        let shape = input.byte();
+        let shape = input.byte() & input.byte() & 0x7F | input.byte() & 0x80;
         let raw: [u8; 64] = std::array::from_fn(|_| input.byte());
         let mut rcb = Ioarcb::parse(&raw, super::ioarcb::Endian::Little);
         shape_command(&mut rcb, shape, pe as u16);

@@ -168,3 +168,28 @@ fn random_register_traffic_is_survived() {
 fn random_commands_and_tables_are_survived() {
     storm("ioarcb", 1_500, 12_000, fuzzing::fuzz_ioarcb);
 }
+
+#[test]
+fn a_random_card_is_survived() {
+    storm("card", 200, 8_000, fuzzing::fuzz_card);
+}
+
+/// A command among many waits for its page while another has a bad address.
+#[test]
+fn an_address_error_ends_the_command_that_faulted_first() {
+    let mut b = bench();
+    let bad = Ioarcb { data_len: 4096, data_ea: DATA, ..rcb(0, 0, &read16(0, 1)) };
+    let slow = Ioarcb { data_ea: DATA + 0x1000, ..bad.clone() };
+    b.host.absent.extend([DATA >> 12, (DATA >> 12) + 1]);
+    let first = submit_at(&mut b, 0, 0, &bad);
+    b.pass(Ticks::millis(1));
+    let second = submit_at(&mut b, 0, 1, &slow);
+    b.pass(Ticks::millis(1));
+    b.with(|afu, bus| afu.fault_answered(0, FaultAnswer::AddressError, bus));
+    b.pass(Ticks::millis(1));
+    assert_eq!((status(&b, first), status(&b, second)), (0x0031_0000, 0xEEEE_EEEE));
+    b.host.absent.clear();
+    b.with(|afu, bus| afu.fault_answered(0, FaultAnswer::Retry, bus));
+    b.pass(Ticks::millis(1));
+    assert_eq!(status(&b, second), 0);
+}
