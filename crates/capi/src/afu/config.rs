@@ -153,7 +153,7 @@ fn identity(vendor: &str, product: &str, revision: &str) -> Identity {
 impl AfuConfig {
     /// Corsa: two FC ports to a FlashSystem, IOARRIN mode, two units.
     pub fn corsa() -> AfuConfig {
-        let port = |n: u64| PortConfig { wwpn: 0x5005_0760_7341_0000 | n, plugged: true };
+        let port = |n: u64| PortConfig { wwpn: 0x5005_0768_0140_0000 | n, plugged: true };
         AfuConfig {
             variant: Variant::Corsa,
             ports: vec![port(1), port(2)],
