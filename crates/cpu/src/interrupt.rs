@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Trap {
+    /// Completed, and execution goes on at [`Cpu::nia`].
+    Branched,
     /// An interrupt was raised; [`Cpu::raised`] says which.
     Interrupt,
     /// Completed, and the run loop must look again at interrupts, context

@@ -69,7 +69,7 @@ impl Cpu {
                 }
                 Some(Trap::Firmware) => return Exit::Firmware,
                 Some(Trap::Watched) => return Exit::Watched,
-                Some(Trap::Undecoded) => unreachable!("decoded in run_pages"),
+                Some(Trap::Undecoded | Trap::Branched) => unreachable!("dealt with in run_pages"),
             }
         }
     }
@@ -95,36 +95,42 @@ impl Cpu {
                 Err(trap) => return Some(trap),
             },
         };
+        // Kept in registers; stored before each handler, which only reads them.
+        let mut cia = self.cia;
+        let mut retired = self.retired;
         loop {
             let page = code.page(id);
-            let here = self.cia & !0xFFF;
+            let here = cia & !0xFFF;
             loop {
-                let op = page.op(self.cia);
-                self.nia = self.cia.wrapping_add(4);
+                let op = page.op(cia);
+                self.nia = cia.wrapping_add(4);
                 match (op.run)(self, env, Word(op.word)) {
-                    Ok(()) => {}
+                    Ok(()) => cia = cia.wrapping_add(4),
+                    Err(Trap::Branched) => cia = self.nia,
                     Err(Trap::Undecoded) => {
-                        code.decode(env.mem, page, self.cia);
+                        code.decode(env.mem, page, cia);
                         continue;
                     }
-                    Err(Trap::Watched) if self.micro.step_over == Some(self.cia) => {
+                    Err(Trap::Watched) if self.micro.step_over == Some(cia) => {
                         self.micro.step_over = None;
-                        if let Err(trap) = exec::handler_of(Word(op.word))(self, env, Word(op.word)) {
-                            return Some(trap);
+                        match exec::handler_of(Word(op.word))(self, env, Word(op.word)) {
+                            Ok(()) | Err(Trap::Branched) => cia = self.nia,
+                            Err(trap) => return Some(trap),
                         }
                     }
                     Err(trap) => return Some(trap),
                 }
-                self.retired += 1;
-                self.cia = self.nia;
-                if self.retired >= self.micro.stop_at {
+                retired += 1;
+                self.retired = retired;
+                self.cia = cia;
+                if retired >= self.micro.stop_at {
                     return None;
                 }
-                if self.cia & !0xFFF != here {
+                if cia & !0xFFF != here {
                     break;
                 }
             }
-            id = self.micro.code_page(self.cia)?;
+            id = self.micro.code_page(cia)?;
         }
     }
 
@@ -146,7 +152,7 @@ impl Cpu {
         let word = Word(env.mem.read_be32(ra).expect("translate_fetch checked the range"));
         self.nia = self.cia.wrapping_add(4);
         match exec::handler_of(word)(self, env, word) {
-            Ok(()) => {
+            Ok(()) | Err(Trap::Branched) => {
                 self.complete();
                 None
             }

@@ -3,6 +3,7 @@
 use super::Step;
 use super::system::facility;
 use crate::env::Env;
+use crate::interrupt::Trap;
 use crate::msr;
 use crate::state::Cpu;
 use isa::Word;
@@ -30,48 +31,51 @@ fn link(c: &mut Cpu, w: Word) {
     }
 }
 
+/// Goes on at `target` if `taken`.
+#[inline(always)]
+fn branch(c: &mut Cpu, taken: bool, target: u64) -> Step {
+    if taken {
+        c.nia = target;
+        return Err(Trap::Branched);
+    }
+    Ok(())
+}
+
 /// b
 pub fn b(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     link(c, w);
-    c.nia = if w.aa() { w.li() } else { c.cia.wrapping_add(w.li()) };
-    Ok(())
+    let target = if w.aa() { w.li() } else { c.cia.wrapping_add(w.li()) };
+    branch(c, true, target)
 }
 /// bc
 pub fn bc(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
-    if taken(c, w) {
-        c.nia = if w.aa() { w.bd() } else { c.cia.wrapping_add(w.bd()) };
-    }
+    let taken = taken(c, w);
     link(c, w);
-    Ok(())
+    let target = if w.aa() { w.bd() } else { c.cia.wrapping_add(w.bd()) };
+    branch(c, taken, target)
 }
 /// bclr
 pub fn bclr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     let target = c.lr & !3;
-    if taken(c, w) {
-        c.nia = target;
-    }
+    let taken = taken(c, w);
     link(c, w);
-    Ok(())
+    branch(c, taken, target)
 }
 /// bcctr; `Unspecified:` the invalid forms that decrement CTR branch by the
 /// condition alone and leave CTR.
 pub fn bcctr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
-    if condition(c, w) {
-        c.nia = c.ctr & !3;
-    }
+    let taken = condition(c, w);
     link(c, w);
-    Ok(())
+    branch(c, taken, c.ctr & !3)
 }
 /// bctar
 pub fn bctar(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     if c.msr & msr::PR != 0 {
         c.require_facility(facility::TAR)?;
     }
-    if taken(c, w) {
-        c.nia = c.sprs.tar & !3;
-    }
+    let taken = taken(c, w);
     link(c, w);
-    Ok(())
+    branch(c, taken, c.sprs.tar & !3)
 }
 
 /// `CR[BT] = f(CR[BA], CR[BB])`.

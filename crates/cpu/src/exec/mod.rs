@@ -17,8 +17,8 @@ use std::sync::LazyLock;
 
 /// Outcome of an instruction.
 pub type Step = Result<(), Trap>;
-/// The meaning of an instruction. `cpu.cia` is its address; `cpu.nia` is
-/// `cia + 4` on entry and may be changed. On `Err(Trap::Interrupt)` nothing
+/// The meaning of an instruction. `cpu.cia` is its address and `cpu.nia` is
+/// `cia + 4` on entry; with `Err(Trap::Branched)` it goes on at `cpu.nia`. On `Err(Trap::Interrupt)` nothing
 /// architected but the interrupt's own registers may have changed.
 pub type Handler = fn(&mut Cpu, &mut Env<'_>, Word) -> Step;
 
