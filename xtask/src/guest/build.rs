@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capisim::artifacts::{Offsets, SCHEMA};
+use capisim::initramfs::Module;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSection};
 
@@ -39,11 +40,10 @@ pub struct Built {
 
 /// Builds both drivers and the offsets unless they are in place under `folder`.
 pub fn build(store: &Store, folder: &str, inputs: &Inputs<'_>) -> Result<Built> {
-    let place = store.make(folder, |half, _| {
+    let place = store.make(folder, |half| {
         build_driver(store, half, "pristine", inputs, |_| Ok(()))?;
-        let rebuilt = half.join("pristine/cxlflash.ko");
-        let (stock, rebuilt) = (read(inputs.stock)?, read(&rebuilt)?);
-        compare::compare(&stock, &rebuilt).map_err(|difference| GuestError::NotPristine {
+        let [stock, rebuilt] = [inputs.stock, &half.join("pristine/cxlflash.ko")].map(Module::read);
+        compare::compare(&stock?.image, &rebuilt?.image).map_err(|difference| GuestError::NotPristine {
             section: difference.section,
             reason: difference.reason,
         })?;

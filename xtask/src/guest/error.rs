@@ -86,11 +86,9 @@ pub enum GuestError {
     Program { name: String, output: String },
 
     #[error(transparent)]
-    #[diagnostic(code(artifacts))]
     Artifacts(#[from] ArtifactsError),
 
     #[error(transparent)]
-    #[diagnostic(code(image))]
     Image(#[from] capisim::initramfs::ImageError),
 }
 

@@ -16,6 +16,7 @@ mod transform;
 mod units;
 mod version;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -138,15 +139,18 @@ pub fn ensure(args: &Args) -> Result<Artifacts> {
     if !args.force
         && let Some(known) = known(&cache, args)
     {
-        discard_changed(&store, &known)?;
-        if known.verify().is_ok() {
+        if let Err(reason) = known.verify() {
+            if args.offline {
+                return Err(reason.into());
+            }
+            discard_changed(&store, &known)?;
+        } else {
             return compile_programs(&store, args, known);
         }
     }
     let artifacts = prepare(&store, args)?;
-    let artifacts = compile_programs(&store, args, artifacts)?;
     store.drop_downloads()?;
-    Ok(artifacts)
+    compile_programs(&store, args, artifacts)
 }
 
 /// The manifest in the cache that answers `args`, if it is of this recipe.
@@ -161,22 +165,27 @@ fn known(cache: &Path, args: &Args) -> Option<Artifacts> {
 
 /// Removes the folders in which a file is not what it was, so that they are made again.
 fn discard_changed(store: &Store, known: &Artifacts) -> Result<()> {
+    let mut changed = BTreeMap::new();
     for (_, file) in known.files() {
         if let Err(reason) = file.verify() {
-            store.progress.step(&format!("{reason}"));
             let relative = file.path.strip_prefix(&store.root).unwrap_or(&file.path);
             let unit: PathBuf = relative.components().take(2).collect();
-            store.discard(&unit.to_string_lossy())?;
+            changed.entry(unit).or_insert(reason);
         }
+    }
+    for (unit, reason) in changed {
+        store.progress.step(&format!("repairing: {reason}"));
+        store.discard(&unit.to_string_lossy())?;
     }
     Ok(())
 }
 
 /// Compiles the guest's programs and writes the manifest that has them.
 fn compile_programs(store: &Store, args: &Args, mut artifacts: Artifacts) -> Result<Artifacts> {
-    artifacts.programs = programs::compile_all(store, &firmware(), &artifacts)?;
+    let (programs, failure) = programs::compile_all(store, &firmware(), &artifacts)?;
+    artifacts.programs = programs;
     save(&artifacts, store, args)?;
-    Ok(artifacts)
+    failure.map_or(Ok(artifacts), Err)
 }
 
 fn save(artifacts: &Artifacts, store: &Store, args: &Args) -> Result<()> {
@@ -214,6 +223,7 @@ fn prepare(store: &Store, args: &Args) -> Result<Artifacts> {
     let units = Units::plan(&tools, &guest, &kernel, args.with_qemu_system)?;
     if args.force {
         units.all().iter().try_for_each(|unit| store.discard(&unit.folder))?;
+        store.discard("programs")?;
     }
     store.download(&units.all())?;
     [&tools, &guest].iter().try_for_each(|apt| apt.drop_caches())?;
@@ -222,14 +232,13 @@ fn prepare(store: &Store, args: &Args) -> Result<Artifacts> {
 
 /// Unpacks the units, builds from them, and describes the result.
 fn assemble(store: &Store, args: &Args, kernel: &KernelName, units: &Units<'_>) -> Result<Artifacts> {
-    let at = store.unpack(&units.kernel, units::finish_kernel)?;
-    let toolchain =
-        store.unpack(&units.toolchain, |half, _| units::finish_toolchain(half, &units.compiler))?;
-    let busybox = store.unpack(&units.busybox, |_, _| Ok(()))?;
-    let source = store.unpack(&units.source, |half, _| units::finish_source(store, half))?;
-    let qemu_user = store.unpack(&units.qemu_user, |half, _| units::finish_qemu_user(half))?;
+    let at = store.unpack(&units.kernel, |half| units::finish_kernel(half))?;
+    let toolchain = store.unpack(&units.toolchain, |half| units::finish_toolchain(half, &units.compiler))?;
+    let busybox = store.unpack(&units.busybox, |_| Ok(()))?;
+    let source = store.unpack(&units.source, |half| units::finish_source(store, half))?;
+    let qemu_user = store.unpack(&units.qemu_user, |half| units::finish_qemu_user(half))?;
     let qemu_system =
-        units.qemu_system.as_ref().map(|unit| store.unpack(unit, |half, _| units::finish_qemu_system(half)));
+        units.qemu_system.as_ref().map(|unit| store.unpack(unit, |half| units::finish_qemu_system(half)));
     let qemu_system = qemu_system.transpose()?;
 
     let modules_dir = modules_dir(&at, &kernel.release)?;

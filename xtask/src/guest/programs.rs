@@ -51,21 +51,25 @@ pub fn are_current(firmware: &Path, artifacts: &Artifacts) -> Result<bool> {
     Ok(sources.len() == artifacts.programs.len() && sources.iter().all(same))
 }
 
-/// Compiles what is not compiled yet; programs whose sources are gone go too.
+/// Compiles what is not compiled yet; programs whose sources are gone go too. One that does not compile leaves the others
+/// usable: the first error comes beside them.
 pub fn compile_all(
     store: &Store,
     firmware: &Path,
     artifacts: &Artifacts,
-) -> Result<BTreeMap<String, Program>> {
-    let mut programs = BTreeMap::new();
+) -> Result<(BTreeMap<String, Program>, Option<GuestError>)> {
+    let (mut programs, mut failure) = (BTreeMap::new(), None);
     for source in read_sources(firmware, artifacts)? {
         let relative = format!("programs/{}_{}", source.name, &source.key[..16]);
-        let place = store
-            .make(&relative, |half, _| compile(&source, firmware, artifacts, &half.join(&source.name)))?;
-        let file = Artifact::of(place.join(&source.name), format!("firmware/{}", source.name))?;
-        programs.insert(source.name, Program { key: source.key, file });
+        match store.make(&relative, |half| compile(&source, firmware, artifacts, &half.join(&source.name))) {
+            Ok(place) => {
+                let file = Artifact::of(place.join(&source.name), format!("firmware/{}", source.name))?;
+                programs.insert(source.name, Program { key: source.key, file });
+            }
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
-    Ok(programs)
+    Ok((programs, failure))
 }
 
 /// Compiles one program to `output`.

@@ -85,13 +85,9 @@ impl Store {
         Ok(())
     }
 
-    /// Unpacks a unit unless it is in place; `finish` gets the half-made folder and the place it will have.
-    pub fn unpack(
-        &self,
-        unit: &Unit<'_>,
-        finish: impl FnOnce(&Path, &Path) -> Result<()>,
-    ) -> Result<PathBuf> {
-        self.make(&unit.folder, |half, place| {
+    /// Unpacks a unit unless it is in place; `finish` gets the half-made folder.
+    pub fn unpack(&self, unit: &Unit<'_>, finish: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        self.make(&unit.folder, |half| {
             for id in unit.ids() {
                 let package = self.downloads().join(file_name(&id));
                 command::run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(half))?;
@@ -101,12 +97,12 @@ impl Store {
             {
                 remove(&half.join(useless))?;
             }
-            finish(half, place)
+            finish(half)
         })
     }
 
     /// Makes the folder `relative` unless it is there: `build` fills a temporary one, which then takes its place in one step.
-    pub fn make(&self, relative: &str, build: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
+    pub fn make(&self, relative: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let place = self.root.join(relative);
         if place.exists() {
             return Ok(place);
@@ -115,7 +111,7 @@ impl Store {
         let half = self.temporary(&relative.replace('/', "-"));
         remove(&half)?;
         fs::create_dir_all(&half).map_err(GuestError::io(&half, "create it"))?;
-        build(&half, &place)?;
+        build(&half)?;
         let above = place.parent().unwrap_or(&self.root);
         fs::create_dir_all(above).map_err(GuestError::io(above, "create it"))?;
         fs::rename(&half, &place).map_err(GuestError::io(&place, "put it in place"))?;

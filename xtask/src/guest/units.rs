@@ -107,7 +107,7 @@ fn plan_qemu_system(tools: &Apt) -> Result<Unit<'_>> {
 }
 
 /// Makes the headers usable where they lie, and a folder of the interface that programs include.
-pub fn finish_kernel(half: &Path, place: &Path) -> Result<()> {
+pub fn finish_kernel(half: &Path) -> Result<()> {
     let sources = half.join("usr/src");
     for folder in list(&sources)? {
         let makefile = folder.join("Makefile");
@@ -115,7 +115,7 @@ pub fn finish_kernel(half: &Path, place: &Path) -> Result<()> {
             continue;
         }
         let text = fs::read_to_string(&makefile).map_err(GuestError::io(&makefile, "read it"))?;
-        let text = text.replace("/usr/src/", &format!("{}/usr/src/", place.display()));
+        let text = text.replace("/usr/src/", "$(dir $(lastword $(MAKEFILE_LIST)))../");
         fs::write(&makefile, text).map_err(GuestError::io(&makefile, "write it"))?;
     }
     let interface = half.join("uapi");
