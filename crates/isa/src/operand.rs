@@ -5,6 +5,8 @@
 //! the list [`OPERANDS`], a displacement form `D(RA|0)`, or a number that
 //! is printed as it stands.
 
+use std::collections::BTreeSet;
+
 /// How an operand is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -218,16 +220,19 @@ impl crate::Row {
             None => self.find(text).map(Form::Plain),
         }
     }
-    /// The operand of this name whose bits are whole fields of the pattern.
+    /// The operand of this name that is made of whole fields of the pattern,
+    /// and of the fewest.
     fn find(&self, name: &'static str) -> Result<&'static Operand, &'static str> {
-        let letters: Vec<char> = self.fields().iter().map(|f| f.0).collect();
-        let whole = |o: &&Operand| {
-            let parts = letters.iter().map(|l| self.letter_bits(*l)).filter(|bits| o.mask() & bits != 0);
-            parts.fold(Some(0), |sum: Option<u32>, bits| {
-                sum.filter(|_| bits & !o.mask() == 0).map(|s| s | bits)
-            }) == Some(o.mask())
-        };
-        OPERANDS.iter().filter(|o| o.names.contains(&name)).find(whole).ok_or(name)
+        let named = OPERANDS.iter().filter(|o| o.names.contains(&name));
+        let fitting = named.filter_map(|o| self.fields_within(o.mask()).map(|count| (count, o)));
+        fitting.min_by_key(|(count, _)| *count).map(|(_, o)| o).ok_or(name)
+    }
+    /// The number of fields that make up `mask`, if they do exactly.
+    fn fields_within(&self, mask: u32) -> Option<usize> {
+        let letters: BTreeSet<char> = self.fields().iter().map(|f| f.0).collect();
+        let touched = letters.iter().map(|l| self.letter_bits(*l)).filter(|bits| bits & mask != 0);
+        let (count, bits) = touched.fold((0, 0), |(count, sum), bits| (count + 1, sum | bits));
+        (bits == mask).then_some(count)
     }
 }
 
@@ -235,8 +240,7 @@ impl crate::Row {
 mod tests {
     use super::*;
 
-    /// Every field of a pattern is an operand or a suffix, and no operand
-    /// covers bits that the pattern fixes.
+    /// The fields of a pattern are its operands and suffixes, each once.
     #[test]
     fn assembler_column_covers_the_pattern() {
         let mut wrong = vec![];
@@ -248,22 +252,23 @@ mod tests {
                     continue;
                 }
             };
-            let mut covered = 0;
-            for form in forms {
-                covered |= match form {
-                    Form::Plain(o) => o.mask(),
-                    Form::Displaced(d, base) => d.mask() | base.mask(),
-                    Form::Literal(_) => 0,
-                };
-            }
-            for (_, bit) in row.suffixes() {
-                covered |= 1 << (31 - bit);
-            }
+            let operands = forms.iter().flat_map(|form| match form {
+                Form::Plain(o) => vec![o.mask()],
+                Form::Displaced(d, base) => vec![d.mask(), base.mask()],
+                Form::Literal(_) => vec![],
+            });
+            let suffixes = row.suffixes();
+            let masks = operands.chain(suffixes.iter().map(|(_, bit)| 1 << (31 - bit)));
+            let (mut covered, mut twice) = (0, 0);
+            masks.for_each(|mask| {
+                twice |= covered & mask;
+                covered |= mask;
+            });
             let fields = row.field_bits();
-            if covered & row.mask != 0 || fields & !covered != 0 {
+            if covered != fields || twice != 0 {
                 wrong.push(format!(
-                    "{}: \"{}\" covers {covered:08x}, fields are {fields:08x}, fixed bits {:08x}",
-                    row.name, row.asm, row.mask
+                    "{}: \"{}\" covers {covered:08x}, of it twice {twice:08x}, the fields are {fields:08x}",
+                    row.name, row.asm
                 ));
             }
         }

@@ -137,7 +137,7 @@ macro_rules! rows_vsx {
         xscmpuqp      "111111 fff // aaaaa bbbbb 1010000100 /"           "xscmpuqp BF,VRA,VRB"                  "I 7.6.3";
         xscmpexpqp    "111111 fff // aaaaa bbbbb 0010100100 /"           "xscmpexpqp BF,VRA,VRB"                "I 7.6.3";
         xststdcqp     "111111 fff ddddddd bbbbb 1011000100 /"            "xststdcqp BF,VRB,DCMX"                "I 7.6.3";
-        xsrqpi        "111111 ttttt //// R bbbbb mm 00000101 x"          "xsrqpi{x} R,VRT,VRB,RMC"              "I 7.6.3";
+        xsrqpi        "111111 ttttt //// R bbbbb mm 00000101 e"          "xsrqpi{e} R,VRT,VRB,RMC"              "I 7.6.3";
         xsrqpxp       "111111 ttttt //// R bbbbb mm 00100101 /"          "xsrqpxp R,VRT,VRB,RMC"                "I 7.6.3";
         xvabsdp       "111100 ttttt ///// bbbbb 111011001 B T"           "xvabsdp XT,XB"                        "I 7.6.3";
         xvabssp       "111100 ttttt ///// bbbbb 110011001 B T"           "xvabssp XT,XB"                        "I 7.6.3";
