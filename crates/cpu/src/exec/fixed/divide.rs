@@ -2,7 +2,8 @@
 //!
 //! `Unspecified:` where a quotient does not exist (division by zero, the most
 //! negative number by -1) the plain forms give the dividend, the extended
-//! forms 0 and modulo 0; the high half of a word quotient is 0.
+//! forms 0 and modulo 0; the high half of a word quotient is 0, for divwe the
+//! sign.
 
 use super::set_rt;
 use crate::env::Env;
@@ -31,7 +32,7 @@ quotients! {
     divwu(a: u32, b) = a.checked_div(b), else a;
     divd(a: i64, b) = a.checked_div(b), else a;
     divdu(a: u64, b) = a.checked_div(b), else a;
-    divwe(a: i32, b) = ((a as i64) << 32).checked_div(b as i64).and_then(|q| i32::try_from(q).ok()).map(|q| q as u32), else 0;
+    divwe(a: i32, b) = ((a as i64) << 32).checked_div(b as i64).and_then(|q| i32::try_from(q).ok()), else 0;
     divweu(a: u32, b) = ((a as u64) << 32).checked_div(b as u64).and_then(|q| u32::try_from(q).ok()), else 0;
     divde(a: i64, b) = ((a as i128) << 64).checked_div(b as i128).and_then(|q| i64::try_from(q).ok()), else 0;
     divdeu(a: u64, b) = ((a as u128) << 64).checked_div(b as u128).and_then(|q| u64::try_from(q).ok()), else 0;
