@@ -5,7 +5,7 @@
 //! `retired`; so every turn of the loop advances time and a guest cannot
 //! hang the simulator.
 
-use crate::code::CodeCache;
+use crate::code::{CodeCache, Page};
 use crate::env::Env;
 use crate::exec;
 use crate::interrupt::{Raised, Trap, vector};
@@ -95,42 +95,49 @@ impl Cpu {
                 Err(trap) => return Some(trap),
             },
         };
-        // Kept in registers; stored before each handler, which only reads them.
+        loop {
+            let page = code.page(id);
+            match self.run_page(env, page) {
+                None if self.retired >= self.micro.stop_at => return None,
+                None => id = self.micro.code_page(self.cia)?,
+                Some(Trap::Undecoded) => code.decode(env.mem, page, self.cia),
+                Some(Trap::Watched) if self.micro.step_over == Some(self.cia) => {
+                    self.micro.step_over = None;
+                    let word = Word(page.op(self.cia).word);
+                    match exec::handler_of(word)(self, env, word) {
+                        Ok(()) | Err(Trap::Branched) => self.complete(),
+                        Err(trap) => return Some(trap),
+                    }
+                    id = self.micro.code_page(self.cia)?;
+                }
+                Some(trap) => return Some(trap),
+            }
+        }
+    }
+
+    /// The hot loop: executes one page until control leaves it, an
+    /// instruction does not complete, or `stop_at` is reached. A function of
+    /// its own so that its few values stay in registers.
+    #[inline(never)]
+    fn run_page(&mut self, env: &mut Env<'_>, page: &Page) -> Option<Trap> {
         let mut cia = self.cia;
         let mut retired = self.retired;
         loop {
-            let page = code.page(id);
-            let here = cia & !0xFFF;
-            loop {
-                let op = page.op(cia);
-                self.nia = cia.wrapping_add(4);
-                match (op.run)(self, env, Word(op.word)) {
-                    Ok(()) => cia = cia.wrapping_add(4),
-                    Err(Trap::Branched) => cia = self.nia,
-                    Err(Trap::Undecoded) => {
-                        code.decode(env.mem, page, cia);
-                        continue;
-                    }
-                    Err(Trap::Watched) if self.micro.step_over == Some(cia) => {
-                        self.micro.step_over = None;
-                        match exec::handler_of(Word(op.word))(self, env, Word(op.word)) {
-                            Ok(()) | Err(Trap::Branched) => cia = self.nia,
-                            Err(trap) => return Some(trap),
-                        }
-                    }
-                    Err(trap) => return Some(trap),
-                }
-                retired += 1;
-                self.retired = retired;
-                self.cia = cia;
-                if retired >= self.micro.stop_at {
-                    return None;
-                }
-                if cia & !0xFFF != here {
-                    break;
-                }
+            let op = page.op(cia);
+            let mut next = cia.wrapping_add(4);
+            self.nia = next;
+            match (op.run)(self, env, Word(op.word)) {
+                Ok(()) => {}
+                Err(Trap::Branched) => next = self.nia,
+                Err(trap) => return Some(trap),
             }
-            id = self.micro.code_page(cia)?;
+            retired += 1;
+            self.retired = retired;
+            self.cia = next;
+            if retired >= self.micro.stop_at || (cia ^ next) & !0xFFF != 0 {
+                return None;
+            }
+            cia = next;
         }
     }
 

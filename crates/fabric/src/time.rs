@@ -33,11 +33,14 @@ impl Ticks {
     }
     /// Value of the time base at this time: 512 MHz, rounded down.
     pub const fn timebase(self) -> u64 {
-        // 512/1000 = 64/125; u128 keeps a far deadline from overflowing.
-        (self.0 as u128 * 64 / 125) as u64
+        // 512/1000 = 64/125; a far deadline would overflow 64 bits.
+        if self.0 < 1 << 58 { self.0 * 64 / 125 } else { (self.0 as u128 * 64 / 125) as u64 }
     }
     /// First time at which the time base reads at least `tb`.
     pub const fn from_timebase(tb: u64) -> Ticks {
+        if tb < 1 << 56 {
+            return Ticks((tb * 125).div_ceil(64));
+        }
         let ns = (tb as u128 * 125).div_ceil(64);
         if ns > u64::MAX as u128 { Ticks::NEVER } else { Ticks(ns as u64) }
     }
