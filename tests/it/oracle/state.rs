@@ -32,7 +32,8 @@ pub struct State {
 impl State {
     /// Writes the state into a record.
     pub fn save(&self, record: &mut [u8]) {
-        let mut put = |offset: usize, value: u64| record[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
+        let mut put =
+            |offset: usize, value: u64| record[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
         self.gpr.iter().enumerate().for_each(|(i, v)| put(8 * i, *v));
         put(at::CR, self.cr as u64);
         put(at::XER, self.xer);
@@ -157,8 +158,18 @@ pub fn double(r: &mut Rng) -> u64 {
 /// Singles, likewise.
 pub fn single(r: &mut Rng) -> u32 {
     const EDGES: &[u32] = &[
-        0, 1, 0x7F_FFFF, 0x80_0000, 0x3F80_0000, 0x7F7F_FFFF, 0x7F80_0000, 0x7F80_0001, 0x7FC0_0000, 0x4F00_0000,
-        0x4F80_0000, 0x5F00_0000,
+        0,
+        1,
+        0x7F_FFFF,
+        0x80_0000,
+        0x3F80_0000,
+        0x7F7F_FFFF,
+        0x7F80_0000,
+        0x7F80_0001,
+        0x7FC0_0000,
+        0x4F00_0000,
+        0x4F80_0000,
+        0x5F00_0000,
     ];
     let sign = (r.next_u64() as u32) << 31;
     let exponent = match r.below(5) {
