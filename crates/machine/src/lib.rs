@@ -4,12 +4,17 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod adapters;
 pub mod build;
 pub mod bus;
+pub mod engine;
 pub mod guest;
 pub mod kernel;
 pub mod machine;
 pub mod nest;
+pub mod oracle;
+pub mod report;
+pub mod scenario;
 
 pub use build::{BuildError, MachineConfig};
 pub use kernel::{KernelError, KernelImage, Symbols};

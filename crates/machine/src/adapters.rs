@@ -1,0 +1,48 @@
+//! The scenario's adapters as PCI functions.
+
+use crate::scenario::{AdapterSpec, Scenario};
+use capi::adapter::{Adapter, AdapterConfig};
+use capi::afu::{AfuConfig, SisliteAfu};
+use capi::flash::LunConfig;
+pub use capi::flash::{LunStore, StoreError};
+use fabric::PciFunction;
+
+/// Stores that the embedding program gives to logical units: by adapter and
+/// index of the unit. Units without one are in memory.
+pub type Stores = Vec<((usize, usize), Box<dyn LunStore>)>;
+
+/// Builds the adapters of `scenario`; random latencies come from `seed`.
+pub fn build(scenario: &Scenario, seed: u64, stores: Stores) -> Vec<Box<dyn PciFunction>> {
+    let mut afus: Vec<SisliteAfu> =
+        scenario.adapters.iter().enumerate().map(|(n, spec)| afu(spec, n, seed)).collect();
+    for ((adapter, unit), store) in stores {
+        if let Some(afu) = afus.get_mut(adapter) {
+            afu.attach_store(unit, store);
+        }
+    }
+    let plug = |(spec, afu)| -> Box<dyn PciFunction> { Box::new(Adapter::new(card(spec), afu)) };
+    scenario.adapters.iter().zip(afus).map(plug).collect()
+}
+
+fn card(spec: &AdapterSpec) -> AdapterConfig {
+    match spec.variant.as_str() {
+        "flashgt" => AdapterConfig::flash_gt(),
+        "flashgt+" => AdapterConfig::flash_gt_plus(),
+        _ => AdapterConfig::corsa(),
+    }
+}
+
+fn afu(spec: &AdapterSpec, adapter: usize, seed: u64) -> SisliteAfu {
+    let base = match spec.variant.as_str() {
+        "flashgt" => AfuConfig::flash_gt(),
+        "flashgt+" => AfuConfig::flash_gt_plus(),
+        _ => AfuConfig::corsa(),
+    };
+    let luns = spec.luns.iter().enumerate().map(|(n, lun)| {
+        let number = n as u16;
+        // Units of different adapters are different disks.
+        let named = LunConfig::new(number + 256 * adapter as u16, lun.size);
+        LunConfig { lun: number, block_size: lun.block, write_protected: lun.write_protected, ..named }
+    });
+    SisliteAfu::new(AfuConfig { luns: luns.collect(), ..base }, seed.wrapping_add(adapter as u64))
+}

@@ -1,0 +1,60 @@
+//! What steps do.
+
+use super::Ended;
+use super::session::Session;
+use crate::scenario::{Action, Job};
+
+impl Session<'_> {
+    /// Performs an action.
+    pub fn act(&mut self, action: &Action) {
+        match action {
+            Action::Go(actor) => self.tell(&["go", &actor.text], format!("go of {actor}")),
+            Action::Tell(actor, commands) => {
+                for command in commands {
+                    let mut words = vec!["step", actor.text.as_str()];
+                    words.extend(command.split_whitespace());
+                    self.tell(&words, format!("`{command}` for {actor}"));
+                }
+            }
+            Action::Kill(target, signal) => {
+                let number = signal.to_string();
+                self.tell(&["signal", &target.text, &number], format!("signal {number} to {target}"));
+            }
+            Action::Job(job) => self.start_job(job),
+            Action::Input(text) => self.machine.push_input(0, text.as_bytes()),
+            Action::Power(reboot) => {
+                let word = if *reboot { "reboot" } else { "poweroff" };
+                self.tell(&[word], word.to_owned());
+            }
+            Action::End => {
+                let now = self.machine.now();
+                self.ending.get_or_insert((now, Ended::Scenario));
+            }
+        }
+    }
+    fn start_job(&mut self, job: &Job) {
+        let text = self.filled(&job.text);
+        let mut target = self.filled(&job.target);
+        if job.verb == "insmod" || job.verb == "rmmod" {
+            let file = target.rsplit('/').next().unwrap_or(&target);
+            let module = file.trim_end_matches(".ko").replace('-', "_");
+            self.dialogue.module_jobs.insert(job.name.clone(), (job.verb, module));
+        }
+        if job.verb == "insmod" && !target.contains('/') {
+            target = format!("/lib/modules/{target}.ko");
+        }
+        let mut words = vec![job.verb, &job.name, &job.cpu, &target];
+        if !text.is_empty() {
+            words.push(&text);
+        }
+        self.tell(&words, format!("{} of {}", job.verb, job.name));
+    }
+    /// A text with its placeholders filled in.
+    fn filled(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        for (name, value) in &self.dialogue.places {
+            out = out.replace(&format!("{{{name}}}"), value);
+        }
+        out
+    }
+}

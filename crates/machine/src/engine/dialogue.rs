@@ -1,0 +1,190 @@
+//! The conversation with our init in the guest.
+
+use super::helper::{Channel, Message};
+use super::session::Session;
+use super::triggers::Happening;
+use std::collections::BTreeMap;
+
+/// What an internal job finds out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Question {
+    /// Load address of a module's section.
+    Section(String, String),
+    /// PCI address for a placeholder, from a `uevent` file.
+    Address(&'static str),
+}
+
+/// Where the conversation stands.
+#[derive(Default)]
+pub(super) struct Dialogue {
+    pub channel: Channel,
+    /// The helper has said hello.
+    pub hello: bool,
+    /// Modules are in, actors are there, addresses are known.
+    pub ready: bool,
+    /// Between the helper's `ready` and ours.
+    preparing: bool,
+    /// Open questions by job name.
+    questions: BTreeMap<String, Question>,
+    asked: u64,
+    /// What a line that was sent is for, by its number.
+    sent: BTreeMap<u64, String>,
+    /// Actors not yet spawned.
+    awaited: Vec<String>,
+    /// Placeholders of texts.
+    pub places: BTreeMap<&'static str, String>,
+    /// Modules that jobs load or unload, by job: verb and module.
+    pub module_jobs: BTreeMap<String, (&'static str, String)>,
+}
+
+impl Session<'_> {
+    /// Sends a line; `what` is for complaints.
+    pub fn tell(&mut self, words: &[&str], what: String) {
+        match self.dialogue.channel.send(words) {
+            Ok(seq) => {
+                self.dialogue.sent.insert(seq, what);
+            }
+            Err(why) => self.complain(format!("{what}: {why}")),
+        }
+    }
+    /// Takes bytes of the helper channel.
+    pub fn hear(&mut self, bytes: &[u8]) {
+        let (messages, complaints) = self.dialogue.channel.receive(bytes);
+        complaints.into_iter().for_each(|c| self.complain(c));
+        for message in messages {
+            self.heard(message);
+        }
+        if self.dialogue.preparing && self.dialogue.questions.is_empty() && self.dialogue.awaited.is_empty() {
+            self.prepared();
+        }
+    }
+    fn heard(&mut self, message: Message) {
+        match message {
+            Message::Hello => {
+                self.dialogue.hello = true;
+                self.say("guest", &[("event", "hello")]);
+                self.happen(&Happening::Guest("hello"));
+            }
+            Message::Ready(errors) => self.modules_in(errors),
+            Message::Accepted { re, name, word } => {
+                self.dialogue.sent.remove(&re);
+                if let Some(name) = name.filter(|_| word == "spawned") {
+                    self.say("actor", &[("name", &name), ("event", "spawned"), ("text", "")]);
+                    self.dialogue.awaited.retain(|a| *a != name);
+                    self.happen(&Happening::Actor { name: &name, event: "spawned", words: &[] });
+                }
+            }
+            Message::Refused { re, reason } => self.refused(re, &reason),
+            Message::Actor { name, words } => self.actor_said(&name, &words),
+            Message::Ended { name, word, values } => self.ended(&name, &word, &values),
+            Message::Other => {}
+        }
+    }
+    fn refused(&mut self, re: u64, reason: &str) {
+        let what = self.dialogue.sent.remove(&re).unwrap_or_else(|| format!("line {re}"));
+        self.complain(format!("the guest refused {what}: {reason}"));
+        // Nobody waits for what will not come.
+        let name = what.split(' ').next_back().unwrap_or("").to_owned();
+        self.dialogue.questions.remove(&name);
+        self.dialogue.awaited.retain(|a| *a != name);
+    }
+    fn actor_said(&mut self, name: &str, words: &[String]) {
+        let Some((event, rest)) = words.split_first() else { return };
+        let pe = rest.iter().find_map(|w| w.strip_prefix("pe=")).and_then(|pe| pe.parse().ok());
+        if let (Some(pe), "ok") = (pe, event.as_str()) {
+            self.faults.element(name, pe);
+        }
+        self.say("actor", &[("name", name), ("event", event), ("text", &rest.join(" "))]);
+        self.happen(&Happening::Actor { name, event, words: rest });
+    }
+    fn ended(&mut self, name: &str, word: &str, values: &BTreeMap<String, String>) {
+        let text = values.get("text").map(String::as_str);
+        if let Some(question) = self.dialogue.questions.remove(name) {
+            return self.answered(question, text);
+        }
+        let words: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        self.say("actor", &[("name", name), ("event", word), ("text", &words.join(" "))]);
+        if let Some((verb, module)) = self.dialogue.module_jobs.remove(name)
+            && values.get("rc").is_some_and(|rc| rc == "0")
+        {
+            self.module_changed(verb, &module);
+        }
+        self.happen(&Happening::Actor { name, event: word, words: &words });
+    }
+    fn module_changed(&mut self, verb: &str, module: &str) {
+        self.table.unloaded(module);
+        self.watches.arm(&mut self.machine, &self.table);
+        if verb == "insmod" {
+            self.ask_sections(Some(module));
+        }
+    }
+    /// The helper's `ready`: find out addresses, start the actors.
+    fn modules_in(&mut self, errors: u64) {
+        if errors > 0 {
+            self.complain(format!("{errors} of the guest's modules or disks failed; see the console"));
+        }
+        self.dialogue.preparing = true;
+        self.ask_sections(None);
+        if !self.scenario.adapters.is_empty() && errors == 0 {
+            self.ask(Question::Address("afu"), "/sys/class/scsi_host/host0/device/../uevent");
+            self.ask(Question::Address("card"), "/sys/class/cxl/card0/device/uevent");
+        }
+        let scenario = self.scenario;
+        for actor in &scenario.actors {
+            let name = actor.name.text.as_str();
+            let mut words = vec!["spawn", name, &actor.cpu, &actor.program];
+            words.extend(actor.does.iter().map(String::as_str));
+            self.dialogue.awaited.push(name.to_owned());
+            self.tell(&words, format!("actor {name}"));
+        }
+    }
+    fn ask_sections(&mut self, only: Option<&str>) {
+        for (module, section) in self.watches.sections(&self.table) {
+            if only.is_none_or(|m| m == module) {
+                let path = format!("/sys/module/{module}/sections/{section}");
+                self.ask(Question::Section(module, section), &path);
+            }
+        }
+    }
+    fn ask(&mut self, question: Question, path: &str) {
+        self.dialogue.asked += 1;
+        let job = format!("_{}", self.dialogue.asked);
+        self.dialogue.questions.insert(job.clone(), question);
+        self.tell(&["read", &job, "-", path], format!("reading {path} as {job}"));
+    }
+    fn answered(&mut self, question: Question, text: Option<&str>) {
+        match question {
+            Question::Section(module, section) => {
+                let address = text.map(str::trim).and_then(|t| t.strip_prefix("0x"));
+                match address.and_then(|a| u64::from_str_radix(a, 16).ok()).filter(|a| *a != 0) {
+                    Some(address) => {
+                        self.table.loaded(&module, &section, address);
+                        self.watches.arm(&mut self.machine, &self.table);
+                    }
+                    None => {
+                        self.complain(format!("address of section {section} of module {module} is unknown"))
+                    }
+                }
+            }
+            Question::Address(what) => {
+                let slot = text.and_then(|t| t.lines().find_map(|l| l.strip_prefix("PCI_SLOT_NAME=")));
+                match slot {
+                    Some(slot) => {
+                        self.dialogue.places.insert(what, slot.to_owned());
+                    }
+                    None => self.complain(format!("PCI address of {{{what}}} is unknown")),
+                }
+            }
+        }
+    }
+    fn prepared(&mut self) {
+        self.dialogue.preparing = false;
+        self.dialogue.ready = true;
+        self.say("guest", &[("event", "ready")]);
+        self.happen(&Happening::Guest("ready"));
+        let scenario = self.scenario;
+        for actor in scenario.actors.iter().filter(|a| a.at_once) {
+            self.tell(&["go", &actor.name.text], format!("go of {}", actor.name));
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Watched functions: entries, returns, sleeping tasks, mutex slow paths.
+
+use super::symbols::{Function, SymbolTable};
+use super::view::{GuestOffsets, View};
+use crate::machine::Machine;
+use crate::scenario::{Scenario, What};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why an instruction is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A function named by a condition is entered.
+    Entry(usize),
+    /// A call of it returns to here with this stack pointer.
+    Return(usize, u64),
+    /// A task calls the scheduler.
+    Schedule,
+    /// A mutex's slow path.
+    SlowPath,
+    /// The kernel reports trouble.
+    Trouble(&'static str),
+}
+
+/// What a watched instruction told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// A function was entered (`None`) or returned a value.
+    Symbol {
+        /// Full name.
+        name: String,
+        /// What it returned.
+        returned: Option<u64>,
+        /// Which of the named functions are on the back chain.
+        under: Vec<String>,
+        /// Whose call it is.
+        task: String,
+    },
+    /// A task went to sleep for a mutex.
+    Asleep {
+        /// In which function.
+        name: String,
+        /// Which task.
+        task: String,
+    },
+    /// A task entered a mutex's slow path.
+    SlowPath {
+        /// Address of the mutex.
+        lock: u64,
+        /// Which of the named functions are on the back chain.
+        under: Vec<String>,
+        /// Whether a signal is pending.
+        signal_pending: Option<bool>,
+        /// In which of the named functions its owner sleeps.
+        held_by: Vec<String>,
+        /// Which task.
+        task: String,
+    },
+    /// The kernel entered one of its trouble functions.
+    Trouble(&'static str),
+}
+
+/// A function that conditions name.
+#[derive(Clone, Debug)]
+struct Named {
+    name: String,
+    /// Where it is, while it is loaded.
+    function: Option<Function>,
+    /// A condition counts its entries or returns.
+    symbol: bool,
+    /// A condition waits for a task asleep in it.
+    asleep: bool,
+}
+
+/// All watches of a run.
+pub struct Watches {
+    named: Vec<Named>,
+    slow_path_wanted: bool,
+    /// Functions that make up the slow path of mutexes.
+    slow_functions: Vec<Function>,
+    purposes: BTreeMap<u64, Vec<Purpose>>,
+    /// Tasks inside a function in which one may fall asleep.
+    inside: Vec<(usize, u64)>,
+    /// Of those, the ones that sleep or slept in this call.
+    asleep: BTreeSet<(usize, u64)>,
+}
+
+/// Kernel functions whose entry is trouble.
+const TROUBLE: &[(&str, &str)] = &[("panic", "panic"), ("die", "oops"), ("__warn", "warn")];
+
+impl Watches {
+    /// The watches that `scenario` needs.
+    pub fn new(scenario: &Scenario, table: &SymbolTable<'_>) -> Watches {
+        let mut w = Watches {
+            named: vec![],
+            slow_path_wanted: false,
+            slow_functions: table.kernel_matching(|n| n.starts_with("__mutex_lock")),
+            purposes: BTreeMap::new(),
+            inside: vec![],
+            asleep: BTreeSet::new(),
+        };
+        for c in scenario.conditions() {
+            match &c.what {
+                What::Symbol { symbol, under, .. } => {
+                    w.name(table, &symbol.text).symbol = true;
+                    if let Some(u) = under {
+                        w.name(table, &u.text);
+                    }
+                }
+                What::AsleepIn(symbol) => w.name(table, &symbol.text).asleep = true,
+                What::SlowPath { under, held_by, .. } => {
+                    w.slow_path_wanted = true;
+                    if let Some(u) = under {
+                        w.name(table, &u.text);
+                    }
+                    held_by.iter().for_each(|h| w.name(table, &h.text).asleep = true);
+                }
+                _ => {}
+            }
+        }
+        w
+    }
+    fn name(&mut self, table: &SymbolTable<'_>, text: &str) -> &mut Named {
+        let name = table.check(text).unwrap_or_else(|()| text.to_owned());
+        let at = self.named.iter().position(|n| n.name == name).unwrap_or_else(|| {
+            self.named.push(Named { name, function: None, symbol: false, asleep: false });
+            self.named.len() - 1
+        });
+        &mut self.named[at]
+    }
+    /// Sections whose load address is needed, by module.
+    pub fn sections(&self, table: &SymbolTable<'_>) -> BTreeSet<(String, String)> {
+        self.named.iter().filter_map(|n| table.section_of(&n.name)).collect()
+    }
+    /// Sets the watches on every function whose address is known now.
+    pub fn arm(&mut self, machine: &mut Machine, table: &SymbolTable<'_>) {
+        let entries: Vec<u64> = self.purposes.keys().copied().collect();
+        for ea in entries {
+            self.drop_purposes(machine, ea, |p| matches!(p, Purpose::Entry(_)));
+        }
+        for n in 0..self.named.len() {
+            self.named[n].function = table.find(&self.named[n].name);
+            let Named { function: Some(f), symbol, asleep, .. } = &self.named[n] else { continue };
+            let entry = f.entry;
+            if *symbol || *asleep {
+                self.add(machine, entry, Purpose::Entry(n));
+            }
+        }
+        if self.slow_path_wanted {
+            for entry in slow_path_entries(&self.slow_functions) {
+                self.add(machine, entry, Purpose::SlowPath);
+            }
+        }
+        for (name, what) in TROUBLE {
+            if let Some(f) = table.find(name) {
+                self.add(machine, f.entry, Purpose::Trouble(what));
+            }
+        }
+        if self.named.iter().any(|n| n.asleep) {
+            // Armed only while a task is inside; here their addresses are learnt.
+            self.schedulers(table);
+        }
+    }
+    fn schedulers(&self, table: &SymbolTable<'_>) -> Vec<u64> {
+        ["schedule", "schedule_preempt_disabled"]
+            .iter()
+            .filter_map(|n| table.find(n))
+            .map(|f| f.entry)
+            .collect()
+    }
+    fn add(&mut self, machine: &mut Machine, ea: u64, purpose: Purpose) {
+        let list = self.purposes.entry(ea).or_default();
+        if list.contains(&purpose) {
+            return;
+        }
+        list.push(purpose);
+        if let Some(ra) = machine.kernel_address(ea) {
+            machine.watch(ra);
+        }
+    }
+    fn drop_purposes(&mut self, machine: &mut Machine, ea: u64, which: impl Fn(&Purpose) -> bool) {
+        let Some(list) = self.purposes.get_mut(&ea) else { return };
+        list.retain(|p| !which(p));
+        if list.is_empty() {
+            self.purposes.remove(&ea);
+            if let Some(ra) = machine.kernel_address(ea) {
+                machine.unwatch(ra);
+            }
+        }
+    }
+    /// CPU `cpu` stands at a watched instruction: what that tells.
+    pub fn hit(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        offsets: &GuestOffsets,
+        table: &SymbolTable<'_>,
+    ) -> Vec<Hit> {
+        let pc = View::new(machine, offsets, cpu).pc();
+        let purposes = self.purposes.get(&pc).cloned().unwrap_or_default();
+        let mut hits = vec![];
+        for purpose in purposes {
+            match purpose {
+                Purpose::Entry(n) => hits.extend(self.entered(machine, cpu, offsets, table, n)),
+                Purpose::Return(n, sp) => {
+                    hits.extend(self.returned(machine, cpu, offsets, table, (pc, n, sp)))
+                }
+                Purpose::Schedule => hits.extend(self.scheduled(&View::new(machine, offsets, cpu))),
+                Purpose::SlowPath => hits.push(self.slow_path(&View::new(machine, offsets, cpu))),
+                Purpose::Trouble(what) => hits.push(Hit::Trouble(what)),
+            }
+        }
+        hits
+    }
+    /// Which named functions a chain of return addresses passes.
+    fn under(&self, chain: &[u64]) -> Vec<String> {
+        let on = |n: &&Named| n.function.as_ref().is_some_and(|f| chain.iter().any(|a| f.holds_return(*a)));
+        self.named.iter().filter(on).map(|n| n.name.clone()).collect()
+    }
+    fn entered(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        offsets: &GuestOffsets,
+        table: &SymbolTable<'_>,
+        n: usize,
+    ) -> Option<Hit> {
+        let view = View::new(machine, offsets, cpu);
+        let (chain, sp, task) = (view.back_chain(), view.gpr(1), view.task());
+        let name = view.task_name();
+        self.add(machine, chain[0], Purpose::Return(n, sp));
+        if let (true, Some(task)) = (self.named[n].asleep, task) {
+            self.inside.push((n, task));
+            for ea in self.schedulers(table) {
+                self.add(machine, ea, Purpose::Schedule);
+            }
+        }
+        self.named[n].symbol.then(|| Hit::Symbol {
+            name: self.named[n].name.clone(),
+            returned: None,
+            under: self.under(&chain),
+            task: name,
+        })
+    }
+    fn returned(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        offsets: &GuestOffsets,
+        table: &SymbolTable<'_>,
+        (pc, n, sp): (u64, usize, u64),
+    ) -> Option<Hit> {
+        let view = View::new(machine, offsets, cpu);
+        if view.gpr(1) != sp {
+            return None;
+        }
+        let (value, task, name, chain) = (view.gpr(3), view.task(), view.task_name(), view.back_chain());
+        self.drop_purposes(machine, pc, |p| *p == Purpose::Return(n, sp));
+        if let Some(task) = task {
+            self.inside.retain(|i| *i != (n, task));
+            self.asleep.remove(&(n, task));
+        }
+        if self.inside.is_empty() {
+            for ea in self.schedulers(table) {
+                self.drop_purposes(machine, ea, |p| *p == Purpose::Schedule);
+            }
+        }
+        self.named[n].symbol.then(|| Hit::Symbol {
+            name: self.named[n].name.clone(),
+            returned: Some(value),
+            under: self.under(&chain),
+            task: name,
+        })
+    }
+    /// A task that declared to sleep calls the scheduler from a mutex's slow path.
+    fn scheduled(&mut self, view: &View<'_>) -> Vec<Hit> {
+        let Some(task) = view.task() else { return vec![] };
+        let here: Vec<usize> = self.inside.iter().filter(|(_, t)| *t == task).map(|(n, _)| *n).collect();
+        if here.is_empty() || view.going_to_sleep() != Some(true) {
+            return vec![];
+        }
+        let chain = view.back_chain();
+        if !self.slow_functions.iter().any(|f| chain.iter().any(|a| f.holds_return(*a))) {
+            return vec![];
+        }
+        let on = self.under(&chain);
+        let mut hits = vec![];
+        for n in here {
+            let name = self.named[n].name.clone();
+            if on.contains(&name) && self.asleep.insert((n, task)) {
+                hits.push(Hit::Asleep { name, task: view.task_name() });
+            }
+        }
+        hits
+    }
+    fn slow_path(&self, view: &View<'_>) -> Hit {
+        let lock = view.gpr(3);
+        let owner = view.mutex_owner(lock).filter(|o| *o != 0);
+        let holds = |(_, task): &&(usize, u64)| Some(*task) == owner;
+        Hit::SlowPath {
+            lock,
+            under: self.under(&view.back_chain()),
+            signal_pending: view.signal_pending(),
+            held_by: self.asleep.iter().filter(holds).map(|(n, _)| self.named[*n].name.clone()).collect(),
+            task: view.task_name(),
+        }
+    }
+}
+
+/// Where every waiter passes: the common function of all variants, if the
+/// compiler kept one, else each variant's own.
+fn slow_path_entries(functions: &[Function]) -> Vec<u64> {
+    let common = |f: &&Function| f.name == "__mutex_lock" || f.name.starts_with("__mutex_lock.");
+    let entries: Vec<u64> = functions.iter().filter(common).map(|f| f.entry).collect();
+    if !entries.is_empty() {
+        return entries;
+    }
+    functions.iter().filter(|f| f.name.contains("_slowpath")).map(|f| f.entry).collect()
+}

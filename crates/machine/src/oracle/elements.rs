@@ -1,0 +1,247 @@
+//! Oracles on process elements and linked list commands.
+
+use super::{Oracle, Seen};
+use fabric::{Record, Ticks};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Status of a linked list command that failed.
+const FAILED: u64 = u64::MAX;
+/// Software states of an element (psl-contract 6.2).
+const STATE_VALID: u64 = 0x8000_0000;
+const STATE_TERMINATE: u64 = 0x8000_0001;
+/// PSL mode: AFU-directed.
+const DIRECTED: u64 = 4;
+/// How long a host reset may take to excuse what it caused.
+const EXCUSE: Ticks = Ticks::secs(5);
+
+/// A process element: device and handle.
+type Element = (u32, u64);
+
+/// Which elements are added, and which of them are masters.
+#[derive(Default)]
+pub(super) struct Elements {
+    masters: BTreeSet<Element>,
+    added: BTreeSet<Element>,
+}
+
+impl Elements {
+    /// Follows a record.
+    pub fn record(&mut self, r: &Record) {
+        let pe = (r.device, r.u64("pe").unwrap_or(u64::MAX));
+        match (r.kind, r.text("cmd")) {
+            ("llcmd", Some("add")) => {
+                if r.u64("master").unwrap_or(u64::from(pe.1 == 0)) != 0 {
+                    self.masters.insert(pe);
+                } else {
+                    self.masters.remove(&pe);
+                }
+            }
+            ("llcmd-done", Some("add")) if r.u64("status") != Some(FAILED) => {
+                self.added.insert(pe);
+            }
+            ("llcmd-done", Some("remove")) => {
+                self.added.remove(&pe);
+            }
+            ("pci-reset", _) => self.added.retain(|e| e.0 != r.device),
+            _ => {}
+        }
+    }
+    /// True if the element is the driver's own.
+    pub fn is_master(&self, pe: Element) -> bool {
+        self.masters.contains(&pe)
+    }
+    /// User elements that are added.
+    pub fn users(&self) -> impl Iterator<Item = Element> + '_ {
+        self.added.iter().copied().filter(|e| !self.masters.contains(e))
+    }
+}
+
+/// The linked list command of a record: name and element.
+fn llcmd(r: &Record) -> Option<(&str, Element)> {
+    (r.kind == "llcmd").then_some((r.text("cmd")?, (r.device, r.u64("pe")?)))
+}
+
+/// O1.
+#[derive(Default)]
+pub(super) struct OpenSync {
+    elements: Elements,
+    /// Open syncs: device and command, and the context each is for.
+    open: BTreeMap<(u32, u64), u64>,
+}
+
+impl Oracle for OpenSync {
+    fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
+        self.elements.record(r);
+        let id = || (r.device, r.u64("id").unwrap_or(u64::MAX));
+        match r.kind {
+            "afu-command" if r.text("kind") == Some("afu-sync") => {
+                let (ctx, mode) = (r.u64("ctx").unwrap_or(0), r.u64("mode"));
+                if ctx != 0 && matches!(mode, Some(0 | 1)) {
+                    self.open.insert(id(), ctx);
+                }
+            }
+            "afu-command-done" | "afu-command-aborted" => {
+                self.open.remove(&id());
+            }
+            "afu-cntl" if r.text("what") == Some("reset") => self.open.retain(|k, _| k.0 != r.device),
+            "pci-reset" => self.open.retain(|k, _| k.0 != r.device),
+            _ => {}
+        }
+        let Some(("terminate", pe)) = llcmd(r) else { return };
+        let cap = r.u64("ctx_cap").unwrap_or(0);
+        let open: BTreeSet<u64> =
+            self.open.iter().filter(|(k, _)| k.0 == pe.0).map(|(_, ctx)| *ctx).collect();
+        if cap != 0 && !open.is_empty() && !self.elements.is_master(pe) {
+            let of = open.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let text = format!("TERMINATE(PE {}) with ctx_cap={cap:#x}, C0 of PE {of} still open", pe.1);
+            seen.push((r.at, Some(pe.1), text));
+        }
+    }
+}
+
+/// What is left in the control block of the element of a record, in words.
+fn left(r: &Record) -> Option<String> {
+    let set: Vec<String> = ["ctx_cap", "rht_start", "rht_cnt_id"]
+        .iter()
+        .filter_map(|name| r.u64(name).filter(|v| *v != 0).map(|v| format!("{name}={v:#x}")))
+        .collect();
+    (!set.is_empty()).then(|| set.join(" "))
+}
+
+/// From the start of a removal to the next AFU reset.
+#[derive(Default)]
+struct Mute(bool);
+
+impl Mute {
+    fn record(&mut self, r: &Record) {
+        match r.kind {
+            "removal" => self.0 = true,
+            "afu-cntl" if r.text("what") == Some("reset") => self.0 = false,
+            _ => {}
+        }
+    }
+}
+
+/// #8.
+#[derive(Default)]
+pub(super) struct ControlBlock {
+    elements: Elements,
+    mute: Mute,
+    /// Seen, and not yet excused by a host reset.
+    waiting: Vec<(u32, Seen)>,
+}
+
+impl Oracle for ControlBlock {
+    fn record(&mut self, r: &Record, _: &mut Vec<Seen>) {
+        self.elements.record(r);
+        self.mute.record(r);
+        let reset = r.kind == "afu-cntl" && r.text("what") == Some("reset") || r.kind == "pci-reset";
+        let command = llcmd(r);
+        let master_goes = matches!(command, Some(("terminate", pe)) if self.elements.is_master(pe));
+        if reset || master_goes {
+            self.waiting.retain(|(device, _)| *device != r.device);
+        }
+        let Some(("remove", pe)) = command else { return };
+        if let (Some(left), false, false) = (left(r), self.mute.0, self.elements.is_master(pe)) {
+            let text = format!("REMOVE(PE {}) with {left}", pe.1);
+            self.waiting.push((r.device, (r.at, Some(pe.1), text)));
+        }
+    }
+    fn tick(&mut self, now: Ticks, seen: &mut Vec<Seen>) {
+        let due = |s: &Seen| s.0 + EXCUSE <= now;
+        seen.extend(self.waiting.iter().filter(|(_, s)| due(s)).map(|(_, s)| s.clone()));
+        self.waiting.retain(|(_, s)| !due(s));
+    }
+    fn deadline(&self) -> Ticks {
+        self.waiting.iter().map(|(_, s)| s.0 + EXCUSE).min().unwrap_or(Ticks::NEVER)
+    }
+    fn finish(&mut self, _: Ticks, seen: &mut Vec<Seen>) {
+        seen.extend(self.waiting.drain(..).map(|(_, s)| s));
+    }
+}
+
+/// T3.
+#[derive(Default)]
+pub(super) struct LeftByRemoval {
+    elements: Elements,
+    mute: Mute,
+}
+
+impl Oracle for LeftByRemoval {
+    fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
+        self.elements.record(r);
+        self.mute.record(r);
+        let Some(("remove", pe)) = llcmd(r) else { return };
+        if let (Some(left), true, false) = (left(r), self.mute.0, self.elements.is_master(pe)) {
+            seen.push((r.at, Some(pe.1), format!("REMOVE(PE {}) during removal with {left}", pe.1)));
+        }
+    }
+}
+
+/// #28.
+#[derive(Default)]
+pub(super) struct Left {
+    elements: Elements,
+}
+
+impl Oracle for Left {
+    fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
+        self.elements.record(r);
+        let master = (r.device, r.u64("pe").unwrap_or(u64::MAX));
+        let gone =
+            r.kind == "llcmd-done" && r.text("cmd") == Some("remove") && self.elements.is_master(master);
+        if !gone {
+            return;
+        }
+        for pe in self.elements.users().filter(|e| e.0 == r.device) {
+            seen.push((r.at, Some(pe.1), format!("PE {} is still added when the master is removed", pe.1)));
+        }
+    }
+}
+
+/// #1 to #6.
+#[derive(Default)]
+pub(super) struct Protocol {
+    /// Devices whose elements a reset may have taken away.
+    reset: BTreeSet<u32>,
+}
+
+impl Oracle for Protocol {
+    fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
+        if r.kind == "pci-reset" || r.kind == "afu-cntl" && r.text("what") == Some("reset") {
+            self.reset.insert(r.device);
+        }
+        let Some((command, pe)) = llcmd(r) else { return };
+        let is = |name: &str, value: u64| r.u64(name).is_none_or(|v| v == value);
+        let not = |name: &str, value: u64| r.u64(name).is_none_or(|v| v != value);
+        let excused = self.reset.contains(&r.device);
+        let in_range = match (r.u64("links"), r.u64("pe")) {
+            (Some(links), Some(pe)) => pe < links,
+            _ => true,
+        };
+        let same_word = match (r.u64("word"), r.u64("value")) {
+            (Some(word), Some(value)) => word == value,
+            _ => true,
+        };
+        let (add, terminate, remove) = (command == "add", command == "terminate", command == "remove");
+        let rules = [
+            (not("prev_pending", 1), "#1: the previous command is not done"),
+            (same_word, "#2: sw_command_status does not hold the command"),
+            (in_range, "#2: element out of range"),
+            (add || terminate || remove, "#2: not ADD, TERMINATE or REMOVE"),
+            (!add || is("enabled", 1), "#3: ADD while the AFU is not enabled"),
+            (!add || is("mode", DIRECTED), "#3: ADD in another mode than directed"),
+            (!add || is("state", STATE_VALID), "#3: ADD of an element that is not valid"),
+            (!add || is("added", 0), "#3: ADD of an element that is added"),
+            (!terminate || is("state", STATE_TERMINATE), "#4: TERMINATE without the terminate state"),
+            (!terminate || excused || is("added", 1), "#4: TERMINATE of an element that is not added"),
+            (!remove || is("state", 0), "#4: REMOVE of an element that is still valid"),
+            (!remove || is("added", 0) || is("terminated", 1), "#4: REMOVE before TERMINATE"),
+            (!add || is("malformed", 0), "#5: malformed element"),
+            (!terminate || is("pe_changed", 0), "#6: the element was changed while it was added"),
+        ];
+        for (_, text) in rules.iter().filter(|(good, _)| !good) {
+            seen.push((r.at, Some(pe.1), format!("{}(PE {}): {text}", command.to_uppercase(), pe.1)));
+        }
+    }
+}
