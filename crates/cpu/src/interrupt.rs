@@ -71,7 +71,8 @@ pub mod dsisr {
     pub const RC: u64 = 0x0004_0000;
     /// Cache-inhibited access with a form that needs memory.
     pub const BAD_STORAGE: u64 = 0x0400_0000;
-    /// Instruction storage: no-execute or guarded (SRR1 bit 35).
+    /// Instruction storage (SRR1 bit 35): guarded, or the leaf's access
+    /// authority does not permit the fetch.
     pub const NO_EXECUTE: u64 = 0x1000_0000;
 }
 
@@ -228,4 +229,4 @@ impl Cpu {
 }
 
 /// SRR1 and MSR bits that `rfid` and `hrfid` take from the saved register.
-pub const RFID_MASK: u64 = !(b64s(33, 36) | b64s(42, 47));
+pub const RFID_MASK: u64 = msr::IMPLEMENTED;

@@ -34,3 +34,9 @@ pub const PMM: u64 = b64(61);
 pub const RI: u64 = b64(62);
 /// Little-endian mode.
 pub const LE: u64 = b64(63);
+/// The bits this machine has: what `mtmsrd` and the return instructions can
+/// set; the others read as zero.
+///
+/// `Deviates:` no transactional memory (TM, TS).
+pub const IMPLEMENTED: u64 =
+    SF | HV | VEC | VSX | EE | PR | FP | ME | FE0 | TE | FE1 | IR | DR | PMM | RI | LE;

@@ -11,6 +11,8 @@ use isa::Word;
 
 /// POWER9 DD2.2 (Nimbus).
 pub const PVR: u64 = 0x004E_1202;
+/// HID0 bit 4 on POWER9 (User's Manual, HID0).
+const HILE: u64 = b64(4);
 /// LPCR[LD]: large decrementer.
 const LPCR_LD: u64 = b64(46);
 /// Large decrementer width of POWER9; `ibm,dec-bits` says the same.
@@ -38,6 +40,9 @@ impl Cpu {
     fn spr_row(&mut self, w: Word, level: fn(&Spr) -> Level) -> Result<Option<&'static Spr>, Trap> {
         let number = w.spr();
         let problem = self.msr & msr::PR != 0;
+        if matches!(number, 808..=811) {
+            return Ok(None); // reserved no-ops, at any level (Book I 3.3.17)
+        }
         let row = spr::find(number).filter(|row| level(row) != Level::N);
         if problem && row.is_none_or(|row| level(row) > Level::U) {
             return Err(if number & 0x10 != 0 { self.privileged() } else { self.illegal(w) });
@@ -68,10 +73,8 @@ impl Cpu {
     fn set_decrementer(&mut self, value: u64) {
         let unused = 64 - if self.large_decrementer() { DEC_BITS } else { 32 };
         let signed = (value << unused) as i64 >> unused;
-        self.dec_due = self.timebase().saturating_add_signed(signed).saturating_add(1);
-        if signed < 0 {
-            self.dec_due = self.dec_due.min(self.timebase());
-        }
+        // `Deviates:` it cannot have passed 0 before time base 0.
+        self.dec_due = self.timebase().saturating_add_signed(signed + 1);
         self.look_soon();
     }
 
@@ -88,6 +91,7 @@ impl Cpu {
             269 => self.timebase() >> 32,
             287 => PVR,
             898 => self.sprs.ppr >> 32,
+            1008 => self.sprs.hid & !HILE | if self.hile { HILE } else { 0 },
             1023 => self.pir as u64,
             _ => self.sprs.get(number),
         }
@@ -121,9 +125,8 @@ impl Cpu {
             898 => self.sprs.ppr = value << 32,
             815 => self.sprs.tar = value,
             1008 => {
-                // HID0 bit 4 is HILE on POWER9 (User's Manual, HID0).
                 self.sprs.hid = value;
-                self.hile = value & b64(4) != 0;
+                self.hile = value & HILE != 0;
             }
             // `Deviates:` the time base, PURR, SPURR and VTB follow virtual
             // time and cannot be set; firmware alone does so.
@@ -213,11 +216,14 @@ pub fn mfmsr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     Ok(())
 }
 
+/// What mtmsrd with L=0 writes.
+const MTMSRD_MASK: u64 = msr::IMPLEMENTED & !(msr::HV | msr::ME | msr::LE);
+
 /// mtmsr
 pub fn mtmsr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     c.require_supervisor()?;
     let value = c.gpr[w.rs()];
-    let mask = if w.0 >> 16 & 1 != 0 { msr::EE | msr::RI } else { 0xFFFF_FFFF & !(msr::ME | msr::LE) };
+    let mask = if w.0 >> 16 & 1 != 0 { msr::EE | msr::RI } else { 0xFFFF_FFFF & MTMSRD_MASK };
     c.write_msr(value, mask)
 }
 
@@ -225,7 +231,7 @@ pub fn mtmsr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
 pub fn mtmsrd(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     c.require_supervisor()?;
     let value = c.gpr[w.rs()];
-    let mask = if w.0 >> 16 & 1 != 0 { msr::EE | msr::RI } else { !(msr::HV | msr::ME | msr::LE) };
+    let mask = if w.0 >> 16 & 1 != 0 { msr::EE | msr::RI } else { MTMSRD_MASK };
     c.write_msr(value, mask)
 }
 

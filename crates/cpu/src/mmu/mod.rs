@@ -87,6 +87,7 @@ impl Cpu {
             Ok((ra, entry)) if !entry.cache_inhibited() && env.mem.contains(ra, 4) => Ok(ra),
             Ok(_) => Err(self.no_execute()),
             Err(Denied::Segment) => Err(self.raise(vector::INSTRUCTION_SEGMENT, 0)),
+            Err(Denied::Page(TranslateFault::Protection)) => Err(self.no_execute()),
             Err(Denied::Page(fault)) => Err(self.raise(vector::INSTRUCTION_STORAGE, fault_bits(fault))),
         }
     }

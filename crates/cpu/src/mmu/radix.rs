@@ -55,7 +55,7 @@ fn root(descriptor: u64) -> Option<Root> {
     let rts = (descriptor >> 61 & 3) << 3 | descriptor >> 5 & 7;
     let index_bits = (descriptor & 0x1F) as u32;
     let bits = 31 + rts as u32;
-    (index_bits >= 5 && index_bits < bits && bits <= 52).then_some(Root {
+    (bits == 52 && index_bits == 13).then_some(Root {
         bits,
         base: descriptor & BASE,
         index_bits,
@@ -143,8 +143,8 @@ fn find(
         }
         base = entry & BASE;
         index_bits = (entry & 0x1F) as u32;
-        // Each level consumes at least one bit, so the walk ends.
-        if index_bits == 0 || index_bits + 12 > remaining {
+        // The sizes that POWER9 knows (User's Manual 4.10.4.1); the walk ends.
+        if !matches!((remaining, index_bits), (39 | 30 | 21, 9) | (21, 5)) {
             return Err(TranslateFault::BadTable);
         }
     }
