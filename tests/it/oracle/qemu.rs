@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const NAMES: [&str; 2] = ["qemu-ppc64le", "qemu-ppc64le-static"];
 
@@ -60,13 +61,16 @@ fn end(v: &Vector, record: &[u8]) -> End {
     }
 }
 
+static FILES: AtomicU64 = AtomicU64::new(0);
+
 /// A file that goes away.
 struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> Scratch {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        Scratch(dir.join(format!("oracle-{}.elf", std::process::id())))
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        Scratch(dir.join(format!("oracle-{}-{number}.elf", std::process::id())))
     }
 }
 impl Drop for Scratch {
