@@ -9,3 +9,6 @@ pub mod flash;
 pub mod port;
 pub mod ports;
 pub mod psl;
+
+#[cfg(test)]
+mod tests;

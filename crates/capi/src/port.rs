@@ -9,13 +9,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DmaError {
     /// The page is not there (or forbids it). The PSL has raised, or queued,
-    /// a translation fault for this process element; the AFU keeps the
-    /// command and hears of the answer through [`AfuModel::fault_answered`].
-    Faulted,
+    /// this translation fault; the AFU keeps the command and hears of the
+    /// answer through [`AfuModel::fault_answered`].
+    Faulted(PageFault),
     /// The process element is not added, or is terminated.
     NoContext,
     /// The real address is not memory.
     BadAddress,
+}
+
+/// What a translation fault is about. Accesses of one process element that
+/// need the same page in the same direction share one fault and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PageFault {
+    /// Effective address of the 4 KiB that could not be reached.
+    pub ea: u64,
+    /// The access was a store.
+    pub store: bool,
+}
+
+impl PageFault {
+    /// The fault of an access to `ea`.
+    pub fn at(ea: u64, store: bool) -> PageFault {
+        PageFault { ea: ea & !0xFFF, store }
+    }
 }
 
 /// The driver's answer to a translation fault (TFC_An).
@@ -73,13 +90,11 @@ pub trait AfuModel {
     fn terminated(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
     /// LLCMD REMOVE of `pe`.
     fn removed(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
-    /// A translation fault of `pe` was answered. Faults that name the same
-    /// page, element and direction are one fault with one answer, so an AFU
-    /// tries every waiting command of `pe` again after [`FaultAnswer::Retry`],
-    /// and fails the oldest (and may try the rest) after
-    /// [`FaultAnswer::AddressError`]. Faults still queued at TERMINATE, and
-    /// all faults at an AFU reset, are forgotten without an answer.
-    fn fault_answered(&mut self, pe: u16, answer: FaultAnswer, port: &mut dyn AfuPort<'_>);
+    /// A translation fault of `pe` was answered: the answer is for every
+    /// access that ended with [`DmaError::Faulted`] of that [`PageFault`], and
+    /// for no other. Faults still queued at TERMINATE, and all faults at an
+    /// AFU reset, are forgotten without an answer.
+    fn fault_answered(&mut self, pe: u16, fault: PageFault, answer: FaultAnswer, port: &mut dyn AfuPort<'_>);
     /// The control block of context `pe`, for oracles; no side effect.
     fn control_block(&self, pe: u16) -> ControlBlock;
     /// AFU error information register contents (AFU_ERR_An).

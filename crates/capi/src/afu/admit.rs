@@ -8,12 +8,12 @@ use super::command::{Area, Command};
 use super::config::{CONTEXTS, TableCache};
 use super::engine::{Stop, length_error};
 use super::ioarcb::{Endian, Ioasa};
-use super::regs::{ctrl, global};
+use super::regs::{ctrl, fc, global};
 use super::tables::{LXT_ENTRY, Lxt, RHT_ENTRY, Resource, RhtRaw, rht_perm, rht_resource};
 use crate::flash::commands::{self, Does};
-use crate::flash::{Plan, Request};
+use crate::flash::{Plan, Request, sense};
 use crate::port::{AfuPort, DmaError};
-use crate::ports::Shutdown;
+use crate::ports::{Injected, Shutdown};
 
 const PERM_READ: u8 = 1;
 const PERM_WRITE: u8 = 2;
@@ -57,7 +57,7 @@ impl SisliteAfu {
             let mask = cmd.rcb.res_hndl;
             self.choose_port(cmd, mask as u8)?;
         }
-        self.at_port(cmd)
+        self.at_port(cmd, bus)
     }
 
     /// The capabilities that count: of the named context, which is the
@@ -192,8 +192,8 @@ impl SisliteAfu {
         let port = usize::from(cmd.port);
         cmd.lun_id = self.port_luns.get(port).and_then(|t| t.get(lxt.lun_index())).copied().unwrap_or(0);
         cmd.extent = (lxt.base().wrapping_add(inside), blocks);
-        let block =
-            self.target.find(cmd.port, cmd.lun_id).map_or(MAX_VIRTUAL, |i| self.target.luns()[i].block());
+        let unit = self.target.find(cmd.port, cmd.lun_id);
+        let block = unit.and_then(|i| self.target.block(i)).unwrap_or(MAX_VIRTUAL);
         // Clients see anything above one 4 KiB unit refused like this.
         let crosses = nmask < 64 && blocks > 0 && vlba.saturating_add(blocks - 1) >> nmask != index;
         if blocks.saturating_mul(block) > MAX_VIRTUAL || crosses {
@@ -228,6 +228,8 @@ impl SisliteAfu {
     fn choose_port(&mut self, cmd: &mut Command, requested: u8) -> Result<(), Stop> {
         let enabled = self.global.get(global::TABLE, global::AFU_PORT_SEL) as u8;
         let up = self.ports.iter().rev().fold(0u8, |m, p| m << 1 | u8::from(p.is_up()));
+        // The internal units need no link.
+        let up = if self.target.is_internal() { 1 } else { up };
         let (available, count) = (enabled & up, self.ports.len() as u8);
         let usable = available & requested;
         let turn = (0..count).map(|i| (self.next_port + i) % count).find(|p| usable >> p & 1 != 0);
@@ -240,7 +242,7 @@ impl SisliteAfu {
     }
 
     /// The command has reached its port.
-    fn at_port(&mut self, cmd: &mut Command) -> Result<(), Stop> {
+    fn at_port(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
         let Some(p) = self.ports.get(usize::from(cmd.port)) else { return end(AFU_RC_NO_CHANNELS, 0) };
         if p.shutdown() != Shutdown::No {
             return Err(Stop::End(Ioasa::fc(FC_RC_SHUTDOWN)));
@@ -252,7 +254,39 @@ impl SisliteAfu {
         let cdb = cmd.rcb.cdb;
         let request = Request { port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
         let plan = self.target.plan(&request).map_err(|s| Stop::End(Ioasa::check(s)))?;
-        self.fit(cmd, plan)
+        self.fit(cmd, plan)?;
+        self.inject_error(cmd, bus)
+    }
+
+    /// Errors that the port's own registers ask for.
+    fn inject_error(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
+        let write = match cmd.plan {
+            Plan::Read { .. } => false,
+            Plan::Write { .. } => true,
+            _ => return Ok(()),
+        };
+        let (lba, blocks) = cmd.extent;
+        let Some(p) = self.ports.get_mut(usize::from(cmd.port)) else { return Ok(()) };
+        match p.inject(write, lba, blocks) {
+            None => Ok(()),
+            Some(Injected::Medium { lba, status }) => {
+                let error = if write { sense::WRITE_ERROR } else { sense::READ_ERROR };
+                // Unspecified: where the device's status shows.
+                Err(Stop::End(Ioasa { scsi_extra: status as u8, ..Ioasa::check(error.at(lba)) }))
+            }
+            Some(Injected::BadData(at)) => {
+                let block = cmd.limit / blocks.max(1);
+                cmd.spoiled = Some(at.saturating_sub(lba).saturating_mul(block));
+                Ok(())
+            }
+            // Unspecified: the codes of these two; the driver retries both.
+            Some(Injected::Transfer) => Err(Stop::End(Ioasa::fc(FC_RC_RESIDERR))),
+            Some(Injected::Parity) => {
+                p.count(fc::FC_CNT_OTHERERR, 1);
+                self.async_error(cmd.port, ASTATUS_OTHER, bus);
+                Err(Stop::End(Ioasa::fc(FC_RC_ABORTOK)))
+            }
+        }
     }
 
     /// Compares what the target would move with the host's buffer.

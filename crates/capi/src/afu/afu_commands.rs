@@ -8,6 +8,7 @@ use super::ioarcb::Ioasa;
 use super::regs::global;
 use crate::flash::sense;
 use crate::port::AfuPort;
+use std::collections::BTreeSet;
 
 /// FCP_RSP_INFO codes (FCP-4 9.5.15).
 const RSP_TMF_REJECTED: u8 = 0x04;
@@ -45,7 +46,7 @@ impl SisliteAfu {
         Ok(())
     }
 
-    fn ids_of(&self, which: impl Fn(&Command) -> bool) -> Vec<u64> {
+    fn ids_of(&self, which: impl Fn(&Command) -> bool) -> BTreeSet<u64> {
         self.commands.values().filter(|c| which(c)).map(|c| c.id).collect()
     }
 

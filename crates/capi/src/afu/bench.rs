@@ -2,7 +2,7 @@
 //! be taken away, an agenda that is run by hand. Tests and fuzzing use it.
 
 use super::{AfuConfig, SisliteAfu};
-use crate::port::{AfuModel, AfuPort, DmaError};
+use crate::port::{AfuModel, AfuPort, DmaError, FaultAnswer, PageFault};
 use fabric::{
     Access, Agenda, Cx, GuestMemory, Injector, NoInjection, Ticks, Trace, Translate, TranslateFault,
     Translation, TranslationSpace,
@@ -35,8 +35,8 @@ pub(crate) struct Host {
     pub running: BTreeSet<u16>,
     /// Pages that are not there.
     pub absent: BTreeSet<u64>,
-    /// Faults so far: process element and address.
-    pub faults: Vec<(u16, u64)>,
+    /// Faults without an answer: process element and page.
+    pub faults: Vec<(u16, PageFault)>,
     /// Interrupts so far: process element and LISN.
     pub interrupts: Vec<(u16, u16)>,
     /// Every DMA so far: process element, address, length, true if a store.
@@ -51,8 +51,9 @@ impl Host {
         let end = ea.checked_add(len as u64).ok_or(DmaError::BadAddress)?;
         let pages = ea >> PAGE_SHIFT..=end.saturating_sub(1) >> PAGE_SHIFT;
         if let Some(page) = self.absent.range(pages).next() {
-            self.faults.push((pe, (page << PAGE_SHIFT).max(ea)));
-            return Err(DmaError::Faulted);
+            let fault = PageFault::at((page << PAGE_SHIFT).max(ea), store);
+            self.faults.push((pe, fault));
+            return Err(DmaError::Faulted(fault));
         }
         if end > self.mem.len() as u64 {
             return Err(DmaError::BadAddress);
@@ -140,6 +141,15 @@ impl Bench {
         };
         let mut bus = Bus { host: &mut self.host, cx };
         call(&mut self.afu, &mut bus)
+    }
+    /// Answers every fault of `pe`.
+    pub fn answer(&mut self, pe: u16, answer: FaultAnswer) {
+        let (mine, others) = std::mem::take(&mut self.host.faults).into_iter().partition(|f| f.0 == pe);
+        self.host.faults = others;
+        let mine: Vec<(u16, PageFault)> = mine;
+        for (pe, fault) in mine {
+            self.with(|afu, bus| afu.fault_answered(pe, fault, answer, bus));
+        }
     }
     /// Loads a register.
     pub fn load(&mut self, offset: u64) -> u64 {

@@ -231,6 +231,8 @@ pub const AFU_LW_SYNC: u8 = 0;
 pub const AFU_HW_SYNC: u8 = 1;
 /// Global sync.
 pub const AFU_GSYNC: u8 = 2;
+/// `afu_ctrl`: internal units instead of those behind the ports.
+pub const AFU_CTRL_LOCAL_LUN: u64 = 1;
 /// LUN reset.
 pub const TMF_LUN_RESET: u8 = 1;
 /// Clear ACA.

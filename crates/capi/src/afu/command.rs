@@ -4,8 +4,10 @@ use super::codes::{AFU_CMD_DEBUG, AFU_CMD_LUN_PROVISION, AFU_CMD_SYNC};
 use super::ioarcb::{Endian, Ioarcb, Ioasa};
 use super::tables::RhtRaw;
 use crate::flash::{Plan, commands};
+use crate::port::PageFault;
 use fabric::agenda::EventId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Where a command is. It moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,18 +85,20 @@ pub struct Command {
     pub unit: Option<u32>,
     /// Data to move.
     pub plan: Plan,
+    /// Byte of the transfer that an injected error changes.
+    pub spoiled: Option<u64>,
     /// Bytes to move.
     pub limit: u64,
     /// Bytes moved.
     pub moved: u64,
     /// Its status.
     pub sa: Ioasa,
-    /// Process element whose translation fault it waits for.
-    pub waits_on: Option<u16>,
+    /// Translation fault it waits for, and whose.
+    pub waits_on: Option<(u16, PageFault)>,
     /// That fault was answered with an address error.
     pub address_error: bool,
     /// Commands a sync waits for.
-    pub drain: Vec<u64>,
+    pub drain: BTreeSet<u64>,
     /// Its next step.
     pub event: Option<EventId>,
     /// Its timeout.
@@ -122,12 +126,13 @@ impl Command {
             extent: (0, 0),
             unit: None,
             plan: Plan::Done,
+            spoiled: None,
             limit: 0,
             moved: 0,
             sa: Ioasa::default(),
             waits_on: None,
             address_error: false,
-            drain: Vec::new(),
+            drain: BTreeSet::new(),
             event: None,
             timeout: None,
             hold: 0,
@@ -168,6 +173,14 @@ impl Command {
     /// Bytes of this step, at most one piece of 64 KiB.
     pub fn piece(&self) -> usize {
         (self.limit - self.moved).min(1 << 16) as usize
+    }
+    /// Changes a byte of a piece that starts at `moved`, if an injected error
+    /// says so.
+    pub fn spoil(&self, piece: &mut [u8]) {
+        let at = self.spoiled.and_then(|at| at.checked_sub(self.moved));
+        if let Some(byte) = at.and_then(|at| piece.get_mut(at as usize)) {
+            *byte ^= 0xFF;
+        }
     }
     /// The target works on it.
     pub fn at_target(&self) -> bool {

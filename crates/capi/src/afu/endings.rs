@@ -7,29 +7,33 @@ use super::command::{Command, Stage};
 use super::engine::{Event, end_with};
 use super::ioarcb::Ioasa;
 use super::regs::fc;
-use crate::port::{AfuPort, FaultAnswer};
+use crate::port::{AfuPort, FaultAnswer, PageFault};
 use fabric::{Effect, Ticks};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 impl SisliteAfu {
-    /// The driver answered a translation fault of `pe`. The command that
-    /// faulted first gets the answer; the others try again, and fault again
-    /// if they have to. They go first, so that the order of the waiters stays
-    /// that of the PSL's queue.
-    ///
-    /// Deviates: a PSL tells its AFU by tag which access an answer is for.
-    /// When commands share a page an address error may end the wrong one of
-    /// them; the other meets its own error at the next attempt.
-    pub(super) fn answer(&mut self, pe: u16, answer: FaultAnswer, bus: &mut dyn AfuPort<'_>) {
-        let mut waiting = self.waiters.remove(&pe).unwrap_or_default();
-        let Some(first) = waiting.pop_front() else { return };
-        waiting.push_back(first);
+    /// The driver answered a translation fault: every command that met it
+    /// tries again, or ends with an address error.
+    pub(super) fn answer(&mut self, fault: (u16, PageFault), answer: FaultAnswer, bus: &mut dyn AfuPort<'_>) {
+        let waiting = self.waiters.remove(&fault).unwrap_or_default();
+        if waiting.is_empty() {
+            return;
+        }
         let delay = self.config.latency.fault_retry.draw(&mut self.rng);
         for id in waiting {
             let Some(cmd) = self.commands.get_mut(&id) else { continue };
             cmd.waits_on = None;
-            cmd.address_error = id == first && answer == FaultAnswer::AddressError;
+            cmd.address_error = answer == FaultAnswer::AddressError;
             self.wake(id, delay, bus);
+        }
+    }
+
+    /// Nobody will answer the faults of `pe` any more.
+    pub(super) fn retry_all(&mut self, pe: u16, bus: &mut dyn AfuPort<'_>) {
+        let open: Vec<_> = self.waiters.range(faults_of(pe)).map(|(f, _)| *f).collect();
+        for fault in open {
+            self.answer(fault, FaultAnswer::Retry, bus);
         }
     }
 
@@ -60,8 +64,8 @@ impl SisliteAfu {
         let mut ids = Vec::new();
         for cmd in self.commands.values_mut().filter(hit) {
             end_with(cmd, sa);
-            if let Some(pe) = cmd.waits_on.take() {
-                drop_waiter(self.waiters.get_mut(&pe), cmd.id);
+            if let Some(fault) = cmd.waits_on.take() {
+                drop_waiter(&mut self.waiters, fault, cmd.id);
             }
             ids.push(cmd.id);
         }
@@ -113,17 +117,15 @@ impl SisliteAfu {
         for event in [cmd.event, cmd.timeout].into_iter().flatten() {
             bus.cx().agenda.cancel(event);
         }
-        if let Some(pe) = cmd.waits_on {
-            drop_waiter(self.waiters.get_mut(&pe), cmd.id);
+        if let Some(fault) = cmd.waits_on {
+            drop_waiter(&mut self.waiters, fault, cmd.id);
         }
         if self.sync == Some(cmd.id) {
             self.sync = None;
         }
         self.release(&cmd, bus);
         let Some(sync) = self.sync.and_then(|id| self.commands.get_mut(&id)) else { return };
-        let before = sync.drain.len();
-        sync.drain.retain(|&id| id != cmd.id);
-        if before > 0 && sync.drain.is_empty() && sync.stage == Stage::Drain {
+        if sync.drain.remove(&cmd.id) && sync.drain.is_empty() && sync.stage == Stage::Drain {
             let id = sync.id;
             self.wake(id, Ticks::micros(1), bus);
         }
@@ -173,8 +175,18 @@ impl SisliteAfu {
     }
 }
 
-fn drop_waiter(waiters: Option<&mut VecDeque<u64>>, id: u64) {
-    if let Some(waiters) = waiters {
-        waiters.retain(|&w| w != id);
+type Waiters = BTreeMap<(u16, PageFault), Vec<u64>>;
+
+/// Every fault that `pe` can have.
+fn faults_of(pe: u16) -> RangeInclusive<(u16, PageFault)> {
+    (pe, PageFault { ea: 0, store: false })..=(pe, PageFault { ea: u64::MAX, store: true })
+}
+
+fn drop_waiter(waiters: &mut Waiters, fault: (u16, PageFault), id: u64) {
+    if let Some(list) = waiters.get_mut(&fault) {
+        list.retain(|&w| w != id);
+        if list.is_empty() {
+            waiters.remove(&fault);
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::command::{Area, Command, NO_PORT, Stage};
 use super::ioarcb::{IOARCB_LEN, Ioarcb, Ioasa};
 use super::regs::global;
 use super::{CmdMode, SisliteAfu};
+use crate::flash::commands::forces_unit_access;
 use crate::flash::target::finish;
 use crate::flash::{Plan, sense};
 use crate::port::{AfuPort, DmaError};
@@ -312,6 +313,7 @@ impl SisliteAfu {
             let n = cmd.piece();
             let ea = cmd.rcb.data_ea.wrapping_add(cmd.moved);
             bus.dma_read(cmd.pe, ea, &mut buffer[..n]).map_err(data_error)?;
+            cmd.spoil(&mut buffer[..n]);
             let unit = self.target.unit(index as usize);
             if let (Plan::Write { offset, .. }, Some(lun)) = (&cmd.plan, unit) {
                 lun.write(offset + cmd.moved, &buffer[..n]).map_err(|s| Stop::End(Ioasa::check(s)))?;
@@ -322,6 +324,9 @@ impl SisliteAfu {
             }
         }
         let Some(lun) = self.target.unit(index as usize) else { return Ok(()) };
+        if streamed && forces_unit_access(&cmd.rcb.cdb) {
+            lun.flush().map_err(|s| Stop::End(Ioasa::check(s)))?;
+        }
         if !streamed {
             finish(lun, &cmd.plan, &buffer).map_err(|s| Stop::End(Ioasa::check(s)))?;
         }
@@ -376,6 +381,7 @@ impl SisliteAfu {
                 (Plan::Reply(reply), _) => reply.get(from..from + n).unwrap_or_default(),
                 (Plan::Read { offset, .. }, Some(lun)) => {
                     lun.read(offset + cmd.moved, &mut buffer[..n]).map_err(|s| Stop::End(Ioasa::check(s)))?;
+                    cmd.spoil(&mut buffer[..n]);
                     &buffer[..n]
                 }
                 _ => break,
@@ -424,6 +430,12 @@ impl SisliteAfu {
             ("mode", cmd.mode().into()),
             ("rc", cmd.sa.ioasc().into()),
         ];
+        if let Some(p) = self.ports.get_mut(usize::from(cmd.port)) {
+            p.count(super::regs::fc::FC_CNT_RXRSP, 1);
+            if cmd.sa.flags & RC_FLAGS_OVERRUN != 0 {
+                p.count(super::regs::fc::FC_CNT_RSPOVER, 1);
+            }
+        }
         bus.cx().note_text("afu-command-done", ("kind", cmd.kind()), &fields);
         if cmd.rcb.msi != 0 {
             bus.interrupt(cmd.pe, cmd.rcb.msi.into());
@@ -450,13 +462,13 @@ impl SisliteAfu {
         };
         let retries = self.global.get(global::TABLE, global::AFU_CONFIG) & retry != 0;
         match (error, permanent) {
-            (DmaError::Faulted, _) if retries => {
-                cmd.waits_on = Some(pe);
-                self.waiters.entry(pe).or_default().push_back(cmd.id);
+            (DmaError::Faulted(fault), _) if retries => {
+                cmd.waits_on = Some((pe, fault));
+                self.waiters.entry((pe, fault)).or_default().push(cmd.id);
                 Flow::Wait
             }
             (DmaError::NoContext, _) if pe == cmd.pe => Flow::Gone("no-context"),
-            (DmaError::Faulted, Err(_)) => {
+            (DmaError::Faulted(_), Err(_)) => {
                 self.raise_sync(cmd.pe, ISTATUS_TEMP_ERR_PAGEIN, bus);
                 Flow::Gone("page-in")
             }
@@ -464,7 +476,7 @@ impl SisliteAfu {
                 self.raise_sync(cmd.pe, bits, bus);
                 Flow::Gone("sync-error")
             }
-            (DmaError::Faulted, Ok(rc)) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_PAGE_IN), bus),
+            (DmaError::Faulted(_), Ok(rc)) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_PAGE_IN), bus),
             (_, Ok(rc)) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_INVALID_EA), bus),
         }
     }

@@ -59,7 +59,7 @@ fn finish(mut bench: Bench) {
     bench.run(bench.now + Ticks::secs(1), 20_000);
     bench.host.absent.clear();
     for pe in 0..3 {
-        bench.with(|afu, bus| afu.fault_answered(pe, FaultAnswer::Retry, bus));
+        bench.answer(pe, FaultAnswer::Retry);
     }
     bench.run(bench.now + Ticks::secs(1), 20_000);
     let most =
@@ -103,7 +103,7 @@ pub fn fuzz_mmio(data: &[u8]) {
                 let pe = u16::from(input.byte() % 3);
                 let answer = if what & 4 == 0 { FaultAnswer::Retry } else { FaultAnswer::AddressError };
                 bench.host.absent.clear();
-                bench.with(|afu, bus| afu.fault_answered(pe, answer, bus));
+                bench.answer(pe, answer);
             }
             _ => life(&mut bench, &mut input),
         }

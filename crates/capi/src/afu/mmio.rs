@@ -3,9 +3,12 @@
 
 use super::codes::AFUCONF_MBOX_CLR_READ;
 use super::config::CmdMode;
-use super::regs::{Word, ctrl, global, host};
+use super::regs::{Word, ctrl, fc, global, host};
 use super::{CTRL_BASE, DEBUG_BASE, GLOBAL_BASE, GLOBAL_END, SisliteAfu};
 use crate::port::AfuPort;
+
+/// FC_STATUS: submission and completion queue are empty.
+const STATUS_QUEUES_EMPTY: u64 = 0xC0;
 
 /// What an offset of the area belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +98,7 @@ impl SisliteAfu {
                 beat
             }
             Place::Global(reg) => self.global.load(global::TABLE, reg),
-            Place::FcPort(p, reg) => self.ports.get_mut(p).map_or(0, |p| p.load(reg)),
+            Place::FcPort(p, reg) => self.load_port(p, reg),
             Place::FcLun(p, i) => self.port_luns.get(p).and_then(|t| t.get(i)).copied().unwrap_or(0),
             Place::Hole => 0,
             Place::Beyond => u64::MAX,
@@ -111,6 +114,9 @@ impl SisliteAfu {
                 if let Some(port) = self.ports.get_mut(p) {
                     let ask = port.store(reg, word);
                     self.ask(p as u8, ask, bus);
+                    if reg == fc::FC_CONFIG2 && p == 0 {
+                        self.choose_units();
+                    }
                 }
             }
             Place::FcLun(p, i) => {
@@ -120,6 +126,13 @@ impl SisliteAfu {
             }
             Place::Hole | Place::Beyond => {}
         }
+    }
+
+    fn load_port(&mut self, port: usize, reg: u16) -> u64 {
+        let Some(p) = self.ports.get_mut(port) else { return 0 };
+        let value = p.load(reg);
+        let open = reg == fc::FC_STATUS && self.commands.values().any(|c| usize::from(c.port) == port);
+        if open { value & !STATUS_QUEUES_EMPTY } else { value }
     }
 
     fn load_host(&mut self, pe: u16, reg: u16) -> u64 {
@@ -214,6 +227,7 @@ impl SisliteAfu {
                 self.global.set(global::TABLE, global::AINTR_STATUS, left);
             }
             global::AINTR_MASK => self.unmasked_async(bus),
+            global::AFU_CTRL => self.choose_units(),
             _ => {}
         }
     }

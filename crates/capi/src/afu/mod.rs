@@ -30,16 +30,18 @@ mod tests;
 
 pub use config::{AfuConfig, CmdMode, Latency, Span, TableCache, Variant};
 
+use crate::flash::internal::Geometry;
 use crate::flash::{LunStore, Target, sense};
-use crate::port::{AfuModel, AfuPort, ControlBlock, FaultAnswer};
+use crate::port::{AfuModel, AfuPort, ControlBlock, FaultAnswer, PageFault};
 use crate::ports::FcPort;
+use codes::AFU_CTRL_LOCAL_LUN;
 use command::Command;
 use config::CONTEXTS;
 use context::Context;
 use fabric::Rng;
 use regs::{RegFile, ctrl, global};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use tables::Copies;
 
 /// Base of the control blocks in the problem state area.
@@ -67,9 +69,9 @@ pub struct SisliteAfu {
     target: Target,
     commands: BTreeMap<u64, Command>,
     next_id: u64,
-    /// Commands that wait for the answer to a translation fault, by the
-    /// process element that faulted, in the order of the faults.
-    waiters: BTreeMap<u16, VecDeque<u64>>,
+    /// Commands that wait for the answer to a translation fault, by process
+    /// element and fault, in the order in which they met it.
+    waiters: BTreeMap<(u16, PageFault), Vec<u64>>,
     copies: Copies,
     /// The open AFU sync.
     sync: Option<u64>,
@@ -131,9 +133,23 @@ impl SisliteAfu {
         }
         self.ask(fc_port, ask, bus);
     }
-    /// Sets bits of a port's byte of `aintr_status`, as a fault would.
+    /// Sets bits of a port's byte of `aintr_status`, as a fault would, with
+    /// what the port's error registers then say.
     pub fn async_error(&mut self, fc_port: u8, bits: u8, bus: &mut dyn AfuPort<'_>) {
+        let detail = [(codes::ASTATUS_LOGI_F, 1), (codes::ASTATUS_OTHER, 1 << 20)];
+        let errors = detail.iter().filter(|(bit, _)| bits & bit != 0).fold(0, |e, (_, error)| e | error);
+        if let Some(p) = self.ports.get_mut(usize::from(fc_port)).filter(|_| errors != 0) {
+            p.error(errors);
+        }
         self.raise_async(fc_port, bits, bus);
+    }
+    /// Frames with a wrong CRC arrive at a port. More of them than its
+    /// threshold, since its counter was read, raise `CRC_T`.
+    pub fn crc_errors(&mut self, fc_port: u8, count: u64, bus: &mut dyn AfuPort<'_>) {
+        let over = self.ports.get_mut(usize::from(fc_port)).is_some_and(|p| p.crc_errors(count));
+        if over {
+            self.raise_async(fc_port, codes::ASTATUS_CRC_T, bus);
+        }
     }
 
     fn power_on_registers(&mut self) {
@@ -157,6 +173,13 @@ impl SisliteAfu {
         }
     }
 
+    /// `afu_ctrl` bit 63 leads port 0 to the internal units, whose geometry
+    /// is in that port's `FC_CONFIG2`.
+    fn choose_units(&mut self) {
+        let local = self.global.get(global::TABLE, global::AFU_CTRL) & AFU_CTRL_LOCAL_LUN != 0;
+        let geometry = self.ports.first().map(|p| Geometry::of(p.register(regs::fc::FC_CONFIG2)));
+        self.target.set_internal(geometry.filter(|_| local));
+    }
     fn context(&mut self, pe: u16) -> Option<&mut Context> {
         self.contexts.get_mut(usize::from(pe))
     }
@@ -187,6 +210,7 @@ impl AfuModel for SisliteAfu {
         self.copies.clear();
         self.sync = None;
         self.ports.iter_mut().for_each(FcPort::reset);
+        self.target.set_internal(None);
         // Reset counters go on, so that no event of the past fits again.
         let resets: Vec<u32> = self.contexts.iter().map(|c| c.resets.wrapping_add(1)).collect();
         self.power_on_registers();
@@ -207,18 +231,19 @@ impl AfuModel for SisliteAfu {
         self.abort_where("terminate", port, |c| c.pe == pe);
         // Commands of others that read tables in this process element's
         // memory: nobody answers their fault any more.
-        self.answer(pe, FaultAnswer::Retry, port);
+        self.retry_all(pe, port);
         // Unspecified: ctx_cap keeps its value until rewritten or reset.
         self.restart_page(pe);
         self.copies.forget_context(pe);
         // sislite: the AFU clears afu_ctrl when the context it names exits.
         if self.global.get(global::TABLE, global::AFU_CTRL) >> 48 == u64::from(pe) {
             self.global.set(global::TABLE, global::AFU_CTRL, 0);
+            self.choose_units();
         }
     }
     fn removed(&mut self, _pe: u16, _port: &mut dyn AfuPort<'_>) {}
-    fn fault_answered(&mut self, pe: u16, answer: FaultAnswer, port: &mut dyn AfuPort<'_>) {
-        self.answer(pe, answer, port);
+    fn fault_answered(&mut self, pe: u16, fault: PageFault, answer: FaultAnswer, port: &mut dyn AfuPort<'_>) {
+        self.answer((pe, fault), answer, port);
     }
     fn control_block(&self, pe: u16) -> ControlBlock {
         let Some(c) = self.contexts.get(usize::from(pe)) else { return ControlBlock::default() };

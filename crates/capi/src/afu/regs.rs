@@ -162,6 +162,13 @@ pub mod fc {
             0x618 FC_CNT_AFURD        Ro 0;
             0x620 FC_CNT_AFUWR        Ro 0;
             0x628 FC_CNT_AFUABORT     Ro 0;
+            0x630 FC_CNT_RSPOVER      Ro 0;
+            0x638 FC_CNT_ABORT1       Ro 0;
+            0x640 FC_CNT_ABORT2       Ro 0;
+            0x648 FC_CNT_ABORT3       Ro 0;
+            0x650 FC_CNT_ABORT4       Ro 0;
+            0x658 FC_CNT_WBUFREL      Ro 0;
+            0x660 FC_CNT_RXRSP        Ro 0;
             0x670 FC_LOOPBACK_TXCNT   Ro 0;
             0x678 FC_LOOPBACK_PASSCNT Ro 0;
             0x680 FC_LOOPBACK_ERRCNT  Ro 0;

@@ -127,6 +127,12 @@ pub fn extent(cdb: &[u8; 16]) -> (u64, u64) {
     }
 }
 
+/// FORCE UNIT ACCESS of a WRITE(10) or WRITE(16): the data are permanent
+/// when the command ends.
+pub fn forces_unit_access(cdb: &[u8; 16]) -> bool {
+    matches!(cdb[0], 0x2A | 0x8A) && cdb[1] & 0x08 != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

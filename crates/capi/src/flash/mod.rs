@@ -3,6 +3,7 @@
 //! Documents: SPC-4 (T10/BSR INCITS 513), SBC-3 (INCITS 514), SAM-5, FCP-4.
 
 pub mod commands;
+pub mod internal;
 pub mod lun;
 pub mod pages;
 pub mod sense;

@@ -156,8 +156,10 @@ impl LunStore for MemStore {
         if first >= last {
             return pieces(offset, len).try_for_each(|(c, at, n)| self.write_piece(c, at, &vec![0; n]));
         }
-        let mut tail = self.chunks.split_off(&first);
-        self.chunks.append(&mut tail.split_off(&last));
+        let gone: Vec<u64> = self.chunks.range(first..last).map(|(at, _)| *at).collect();
+        for at in gone {
+            self.chunks.remove(&at);
+        }
         for (c, at, n) in
             pieces(offset, first * CHUNK - offset).chain(pieces(last * CHUNK, end - last * CHUNK))
         {

@@ -3,6 +3,7 @@
 //! does, piece by piece, because each piece may fault.
 
 use super::commands::{self, Does};
+use super::internal::{Geometry, Internal};
 use super::lun::{Lun, LunConfig};
 use super::pages::{self, Identity, MAX_TRANSFER, MAX_UNMAP_DESCRIPTORS, MAX_WRITE_SAME};
 use super::sense::{self, Sense};
@@ -79,6 +80,10 @@ pub struct Request<'a> {
 pub struct Target {
     identity: Identity,
     luns: Vec<Lun>,
+    /// The AFU's own units, once they were asked for.
+    internal: Option<Internal>,
+    /// Ports lead to the internal units, not to the others.
+    use_internal: bool,
 }
 
 /// LUN number of a 64-bit LUN (SAM-5 4.7): peripheral or flat addressing,
@@ -94,7 +99,28 @@ fn lun_number(lun_id: u64) -> Option<u16> {
 impl Target {
     /// A target with these units; memory backed, all zero.
     pub fn new(identity: Identity, luns: &[LunConfig]) -> Target {
-        Target { identity, luns: luns.iter().cloned().map(Lun::new).collect() }
+        let luns = luns.iter().cloned().map(Lun::new).collect();
+        Target { identity, luns, internal: None, use_internal: false }
+    }
+    /// Leads the ports to internal units of this geometry, or away from them.
+    pub fn set_internal(&mut self, geometry: Option<Geometry>) {
+        self.use_internal = geometry.is_some();
+        if let Some(g) = geometry
+            && self.internal.as_ref().is_none_or(|i| i.geometry() != g)
+        {
+            self.internal = Some(Internal::new(g));
+        }
+    }
+    /// True while the internal units are in use.
+    pub fn is_internal(&self) -> bool {
+        self.use_internal
+    }
+    /// The units that the ports lead to, and the index of the first.
+    fn reachable(&self) -> (&[Lun], usize) {
+        match &self.internal {
+            Some(internal) if self.use_internal => (&internal.luns, self.luns.len()),
+            _ => (&self.luns, 0),
+        }
     }
     /// The units.
     pub fn luns(&self) -> &[Lun] {
@@ -107,11 +133,20 @@ impl Target {
     /// Index of the unit that `lun_id` names on `port`.
     pub fn find(&self, port: u8, lun_id: u64) -> Option<usize> {
         let number = lun_number(lun_id)?;
-        self.luns.iter().position(|l| l.config.lun == number && l.on_port(port))
+        let (units, first) = self.reachable();
+        Some(first + units.iter().position(|l| l.config.lun == number && l.on_port(port))?)
     }
     /// The unit at an index that [`Target::find`] gave.
     pub fn unit(&mut self, index: usize) -> Option<&mut Lun> {
-        self.luns.get_mut(index)
+        let internal = self.internal.as_mut().map_or(&mut [][..], |i| &mut i.luns);
+        match index.checked_sub(self.luns.len()) {
+            None => self.luns.get_mut(index),
+            Some(at) => internal.get_mut(at),
+        }
+    }
+    /// Block size of the unit at an index, if there is one.
+    pub fn block(&mut self, index: usize) -> Option<u64> {
+        self.unit(index).map(|l| l.block())
     }
 
     /// Checks a command and says what data has to move.
@@ -123,7 +158,7 @@ impl Target {
         };
         let exempt =
             matches!(row, Ok(c) if matches!(c.does, Does::Inquiry | Does::ReportLuns | Does::RequestSense));
-        let lun = &mut self.luns[index];
+        let Some(lun) = self.unit(index) else { return Err(sense::NO_LUN) };
         if !exempt && let Some(pending) = lun.attention[usize::from(r.port & 3)].take() {
             return Err(pending);
         }
@@ -134,7 +169,7 @@ impl Target {
         let mut plan = match does {
             Does::Inquiry => self.inquiry(index, r.cdb)?,
             Does::ReportLuns => self.report_luns(r)?,
-            _ => unit_plan(lun, r, does)?,
+            _ => unit_plan(self.unit(index).ok_or(sense::NO_LUN)?, r, does)?,
         };
         if let (Plan::Reply(bytes), Some(limit)) = (&mut plan, allocation_length(does, r.cdb)) {
             bytes.truncate(limit);
@@ -154,10 +189,10 @@ impl Target {
         Ok(Plan::Reply(bytes))
     }
 
-    fn inquiry(&self, index: usize, cdb: &[u8; 16]) -> Result<Plan, Sense> {
+    fn inquiry(&mut self, index: usize, cdb: &[u8; 16]) -> Result<Plan, Sense> {
         match (cdb[1] & 3, cdb[2]) {
             (0, 0) => Ok(Plan::Reply(pages::inquiry(&self.identity, true))),
-            (1, page) => pages::vpd(&self.luns[index], page).map(Plan::Reply),
+            (1, page) => pages::vpd(self.unit(index).ok_or(sense::NO_LUN)?, page).map(Plan::Reply),
             _ => Err(sense::INVALID_FIELD),
         }
     }
@@ -168,7 +203,7 @@ impl Target {
             return Err(sense::INVALID_FIELD);
         }
         let mut list = Vec::new();
-        for lun in self.luns.iter().filter(|l| l.on_port(r.port) && r.cdb[2] != 1) {
+        for lun in self.reachable().0.iter().filter(|l| l.on_port(r.port) && r.cdb[2] != 1) {
             let number = lun.config.lun;
             let method = if number < 256 { 0 } else { 0x4000 };
             list.extend((method | number).to_be_bytes());

@@ -2,6 +2,10 @@
 //! shutdown notification. A port keeps no time: it tells the AFU what to
 //! schedule and hears of it through [`FcPort::arrive`].
 
+mod errinj;
+
+pub use errinj::Injected;
+
 use crate::afu::codes::{ASTATUS_LINK_DN, ASTATUS_LINK_UP, ASTATUS_LOGI_S};
 use crate::afu::regs::{RegFile, Word, fc};
 use serde::{Deserialize, Serialize};
@@ -54,8 +58,14 @@ pub enum Ask {
 
 const CMDCONFIG_ONLINE: u64 = 0x20;
 const CMDCONFIG_OFFLINE: u64 = 0x40;
+const CONFIG_AUTO_LOGIN: u64 = 0x01;
 const CONFIG_PORT_RESET: u64 = 0x10;
 const CONFIG2_SHUTDOWN: u64 = 0x30;
+const CONFIG2_ECHO: u64 = 1 << 40;
+/// Unspecified: frames of one loopback test.
+const ECHO_FRAMES: u64 = 1000;
+/// Half of FC_CNT_LINKERR that counts port resets; the other counts link losses.
+const LINKERR_RESET: u64 = 1 << 16;
 const STATUS_SHUTDOWN_ACTIVE: u64 = 0x10;
 const STATUS_SHUTDOWN_COMPLETE: u64 = 0x20;
 const STATUS_LINK_TRAINED: u64 = 0x1;
@@ -72,6 +82,8 @@ pub struct FcPort {
     heading: Option<Link>,
     generation: u32,
     shutdown: Shutdown,
+    /// Commands that an injection has let pass.
+    passed: u64,
 }
 
 impl FcPort {
@@ -88,6 +100,7 @@ impl FcPort {
             heading: None,
             generation: 0,
             shutdown: Shutdown::No,
+            passed: 0,
         };
         port.reset();
         port
@@ -105,6 +118,7 @@ impl FcPort {
         self.generation += 1;
         self.heading = None;
         self.shutdown = Shutdown::No;
+        self.passed = 0;
         self.link = if self.plugged { Link::Online } else { Link::Down };
     }
     /// State of the link.
@@ -132,6 +146,10 @@ impl FcPort {
         }
     }
 
+    /// The value of a register, without side effect.
+    pub fn register(&self, offset: u16) -> u64 {
+        self.regs.get(fc::TABLE, offset)
+    }
     /// A load from the port's page.
     pub fn load(&mut self, offset: u16) -> u64 {
         match offset {
@@ -159,6 +177,7 @@ impl FcPort {
         if matches!(offset, fc::FC_PNAME | fc::FC_NNAME) && self.is_up() {
             return Ask::Nothing; // names change only while the port is not online
         }
+        let old = self.regs.get(fc::TABLE, offset);
         self.regs.store(fc::TABLE, offset, word);
         let now = self.regs.get(fc::TABLE, offset);
         match offset {
@@ -166,9 +185,20 @@ impl FcPort {
             fc::FC_MTIP_CMDCONFIG if now & CMDCONFIG_ONLINE != 0 => self.head(Link::Online),
             fc::FC_CONFIG if now & CONFIG_PORT_RESET != 0 => {
                 self.regs.set(fc::TABLE, offset, now & !CONFIG_PORT_RESET);
-                self.heading = Some(Link::Online);
+                self.count(fc::FC_CNT_LINKERR, LINKERR_RESET);
+                // Without automatic login the port stays down after a reset.
+                let login = now & CONFIG_AUTO_LOGIN != 0;
+                self.heading = Some(if login { Link::Online } else { Link::Offline });
                 self.generation += 1;
-                Ask::Online
+                if login { Ask::Online } else { Ask::Offline }
+            }
+            fc::FC_ERRINJ => {
+                self.passed = 0;
+                Ask::Nothing
+            }
+            fc::FC_CONFIG2 if old & !now & CONFIG2_ECHO != 0 => {
+                self.echoed();
+                Ask::Nothing
             }
             fc::FC_CONFIG2 if now & CONFIG2_SHUTDOWN != 0 && self.shutdown == Shutdown::No => {
                 self.shutdown = Shutdown::Active;
@@ -178,6 +208,12 @@ impl FcPort {
         }
     }
 
+    /// A loopback test ends. Its counters are never cleared but by a reset.
+    fn echoed(&mut self) {
+        self.count(fc::FC_LOOPBACK_TXCNT, ECHO_FRAMES);
+        let result = if self.plugged { fc::FC_LOOPBACK_PASSCNT } else { fc::FC_LOOPBACK_ERRCNT };
+        self.count(result, ECHO_FRAMES);
+    }
     /// Starts going to a state, unless the port is there or on its way.
     fn head(&mut self, to: Link) -> Ask {
         let there = self.heading.unwrap_or(self.link);
@@ -198,6 +234,9 @@ impl FcPort {
         let to = self.heading.take()?;
         let was_up = self.is_up();
         self.link = if to == Link::Online && !self.plugged { Link::Down } else { to };
+        if was_up && !self.is_up() {
+            self.count(fc::FC_CNT_LINKERR, 1);
+        }
         Some(match (was_up, self.is_up()) {
             (true, false) => ASTATUS_LINK_DN,
             (false, true) => ASTATUS_LINK_UP | ASTATUS_LOGI_S,
@@ -214,6 +253,7 @@ impl FcPort {
         match (plugged, self.link) {
             (false, Link::Online) => {
                 self.link = Link::Down;
+                self.count(fc::FC_CNT_LINKERR, 1);
                 self.heading = None;
                 self.generation += 1;
             }
@@ -234,6 +274,10 @@ impl FcPort {
         }
     }
 
+    /// Sets a register, as the hardware itself does.
+    pub fn set(&mut self, offset: u16, value: u64) {
+        self.regs.set(fc::TABLE, offset, value);
+    }
     /// Adds to a counter register.
     pub fn count(&mut self, offset: u16, by: u64) {
         let now = self.regs.get(fc::TABLE, offset);

@@ -7,7 +7,7 @@ use super::fault::{CO_BAD_TABLES, CO_NO_PTE, Event};
 use super::regs::dsisr;
 use super::slice::SliceError;
 use super::{Psl, Running};
-use crate::port::{AfuPort, DmaError};
+use crate::port::{AfuPort, DmaError, PageFault};
 use fabric::memory::Store;
 use fabric::{Access, Cx, TranslateFault, Translation, TranslationSpace};
 
@@ -119,7 +119,7 @@ impl Psl {
         let store = u64::from(access == Access::Write);
         let status = dsisr::CO.with(dsisr::S.with(dsisr::TF.mask(), store), code);
         self.raise(Event { pe, dar: ea, dsisr: status, errstat: 0 }, cx);
-        DmaError::Faulted
+        DmaError::Faulted(PageFault::at(ea, access == Access::Write))
     }
     /// AFU interrupt `lisn` of `pe`, by the element's IVTE ranges.
     fn afu_interrupt(&mut self, pe: u16, lisn: u16, cx: &mut Cx<'_>) {

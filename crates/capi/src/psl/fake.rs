@@ -1,6 +1,6 @@
 //! A world and an AFU small enough to test and fuzz the PSL with.
 
-use crate::port::{AfuModel, AfuPort, ControlBlock, DmaError, FaultAnswer};
+use crate::port::{AfuModel, AfuPort, ControlBlock, DmaError, FaultAnswer, PageFault};
 use fabric::inject::Point;
 use fabric::{
     Access, Agenda, Cx, Effect, GuestMemory, Injector, PciFunction, Ticks, Trace, Translate, TranslateFault,
@@ -26,7 +26,7 @@ pub(crate) enum Told {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct FakeAfu {
     pub told: Vec<Told>,
-    waiting: Vec<(u16, u64, bool)>,
+    waiting: Vec<(u16, PageFault, u64, bool)>,
     pub results: Vec<Result<(), DmaError>>,
     pub loaded: Vec<u8>,
     ctx_cap: u64,
@@ -50,8 +50,10 @@ impl FakeAfu {
             self.loaded = vec![0; length];
             port.dma_read(pe, ea, &mut self.loaded)
         };
-        if result == Err(DmaError::Faulted) && self.waiting.len() < 64 {
-            self.waiting.push((pe, ea, store));
+        if let Err(DmaError::Faulted(fault)) = result
+            && self.waiting.len() < 64
+        {
+            self.waiting.push((pe, fault, ea, store));
         }
         if self.results.len() < 64 {
             self.results.push(result);
@@ -101,12 +103,11 @@ impl AfuModel for FakeAfu {
         self.waiting.retain(|w| w.0 != pe);
         self.tell(Told::Removed(pe));
     }
-    fn fault_answered(&mut self, pe: u16, answer: FaultAnswer, port: &mut dyn AfuPort<'_>) {
+    fn fault_answered(&mut self, pe: u16, fault: PageFault, answer: FaultAnswer, port: &mut dyn AfuPort<'_>) {
         self.tell(Told::Answered(pe, answer == FaultAnswer::Retry));
-        let (mine, others) = self.waiting.drain(..).partition::<Vec<_>, _>(|w| w.0 == pe);
+        let (mine, others) = self.waiting.drain(..).partition::<Vec<_>, _>(|w| (w.0, w.1) == (pe, fault));
         self.waiting = others;
-        let failed = usize::from(answer == FaultAnswer::AddressError);
-        for (pe, ea, store) in mine.into_iter().skip(failed) {
+        for (pe, _, ea, store) in mine.into_iter().filter(|_| answer == FaultAnswer::Retry) {
             self.dma(pe, ea, store, port);
         }
     }

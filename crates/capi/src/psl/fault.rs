@@ -4,7 +4,7 @@
 
 use super::regs::{self, dsisr, err_ivte, tfc};
 use super::{Port, Psl};
-use crate::port::{AfuModel, FaultAnswer};
+use crate::port::{AfuModel, FaultAnswer, PageFault};
 use fabric::{Access, Cx};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -28,6 +28,10 @@ pub(super) struct Event {
 impl Event {
     fn is_translation(&self) -> bool {
         dsisr::TF.get(self.dsisr) == 1
+    }
+    /// What the AFU knows it by.
+    fn fault(&self) -> PageFault {
+        PageFault::at(self.dar, dsisr::S.get(self.dsisr) == 1)
     }
     fn same_fault(&self, other: &Event) -> bool {
         self.pe == other.pe && self.dsisr == other.dsisr && (self.dar ^ other.dar) >> 12 == 0
@@ -135,7 +139,7 @@ impl Psl {
         if event.is_translation() && self.is_added(event.pe) {
             let retry = *answer == "R" && self.is_running(event.pe);
             let answer = if retry { FaultAnswer::Retry } else { FaultAnswer::AddressError };
-            afu.fault_answered(event.pe, answer, &mut Port { psl: self, cx });
+            afu.fault_answered(event.pe, event.fault(), answer, &mut Port { psl: self, cx });
         }
         self.next_event(afu, cx);
         self.resume_llcmd(afu, cx);
@@ -167,7 +171,7 @@ impl Psl {
             let probe = probes > 0 && event.is_translation();
             probes = probes.saturating_sub(1);
             if probe && self.resolved(&event, cx) {
-                afu.fault_answered(event.pe, FaultAnswer::Retry, &mut Port { psl: self, cx });
+                afu.fault_answered(event.pe, event.fault(), FaultAnswer::Retry, &mut Port { psl: self, cx });
             } else {
                 self.present(event, cx);
             }
@@ -183,14 +187,12 @@ impl Psl {
     pub(super) fn forget_queued(&mut self, pe: u16) {
         self.faults.queue.retain(|e| e.pe != pe);
     }
-    /// Forgets every event; the elements that had one, without repeats.
-    pub(super) fn forget_faults(&mut self) -> Vec<u16> {
+    /// Forgets every event; those that an AFU may wait for, in order.
+    pub(super) fn forget_faults(&mut self) -> Vec<(u16, PageFault)> {
         let Faults { current, queue } = std::mem::take(&mut self.faults);
         self.p2n.set(regs::DSISR_AN, 0);
         self.p2n.set(regs::PEHANDLE_AN, 0);
-        let mut pes: Vec<u16> = current.iter().chain(queue.iter()).map(|e| e.pe).collect();
-        pes.sort_unstable();
-        pes.dedup();
-        pes
+        let open = current.iter().chain(queue.iter());
+        open.filter(|e| e.is_translation()).map(|e| (e.pe, e.fault())).collect()
     }
 }

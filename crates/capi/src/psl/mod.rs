@@ -10,7 +10,7 @@ pub mod config;
 pub mod descriptor;
 mod dma;
 pub mod element;
-mod fake;
+pub(crate) mod fake;
 mod fault;
 pub mod fuzzing;
 mod llcmd;

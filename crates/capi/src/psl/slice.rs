@@ -157,9 +157,9 @@ impl Psl {
         self.cache = Default::default();
         let done = scntl::PS.with(self.p1n.get(regs::SCNTL_AN), PS_COMPLETE);
         self.p1n.set(regs::SCNTL_AN, done);
-        for pe in waiting {
+        for (pe, fault) in waiting {
             if self.is_running(pe) {
-                afu.fault_answered(pe, FaultAnswer::AddressError, &mut Port { psl: self, cx });
+                afu.fault_answered(pe, fault, FaultAnswer::AddressError, &mut Port { psl: self, cx });
             }
         }
         self.resume_llcmd(afu, cx);
