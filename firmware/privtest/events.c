@@ -25,11 +25,11 @@ static void shifted(const char *name, u64 value, int shift)
 
 static void decrementer(void)
 {
-	shifted("dec large", 0x40888000000000, 36);
+	shifted("dec large", 0x40888800000000, 36);
 	/* capisim keeps when DEC passes 0, which is not before time base 0. */
-	run("a while", (u64)s_wait, HOME, 0x400000, 0, BRIEF);
-	shifted("dec large negative", 0xffffffffe80000, 20);
-	shifted("dec large, bits above 56", 0xab40888000000000, 36);
+	run("a while", (u64)s_wait, HOME, 0x700000, 0, BRIEF);
+	shifted("dec large negative", 0xffffffffa00000, 22);
+	shifted("dec large, bits above 56", 0xab40888800000000, 36);
 	run("dec expired", (u64)s_mtdec_spin, HOME | MSR_EE, -1ul, 0, 0);
 	run("  still expired", (u64)s_spin, HOME | MSR_EE, 0, 0, 0);
 	run("  not enabled", (u64)s_nothing, HOME, 0, 0, 0);
@@ -43,8 +43,8 @@ static void decrementer(void)
 	mtspr(SPR_DEC, BIG);
 	run("dec 0x80000000, large", (u64)s_ee_on, HOME, MSR_EE, 0, BRIEF);
 	lpcr(0);
-	shifted("dec small", 0x40888000, 20);
-	shifted("dec small negative", 0xffe80000, 20);
+	shifted("dec small", 0x48000000, 28);
+	shifted("dec small negative", 0xffa00000, 22);
 	mtspr(SPR_DEC, 0x80000000);
 	run("dec 0x80000000, small", (u64)s_ee_on, HOME, MSR_EE, 0, BRIEF);
 	mtspr(SPR_DEC, 0x17fffffff);
@@ -92,7 +92,7 @@ static void stopping(void)
 	mtspr(SPR_PSSCR, 0);
 	run("stop", (u64)s_mtdec_stop, HOME, 3000, 0, R3);
 	mtspr(SPR_DEC, BIG);
-	run("stop with EE", (u64)s_mtdec_stop, HOME | MSR_EE, 3000, 0, 0);
+	run("stop with EE", (u64)s_mtdec_stop, HOME | MSR_EE, 0x200000, 0, 0);
 	run("stop, already expired", (u64)s_stop, HOME, 0, 0, R3);
 	mtspr(SPR_DEC, BIG);
 	run("stop, doorbell first", (u64)s_msgsnd, HOME, self, 0, BRIEF);

@@ -95,6 +95,7 @@ static void settle(void)
 	mtspr(SPR_LPIDR, 0);
 	mtspr(SPR_PIDR, 1);
 	mtspr(SPR_PSSCR, 0);
+	mtspr(SPR_HMER, 0);
 	asm volatile("isync");
 }
 

@@ -36,6 +36,30 @@ static void moves(const char *name, int shift, const char *snippet, u64 rs, u64 
 	end();
 }
 
+/* An invalid entry is not kept: no tlbie when it becomes valid (Book III
+ * 5.10.1); neither is the absence of R or C when an access needs it. */
+static void becomes_valid(void)
+{
+	u64 gpr[8] = { 0x5a5a, HERE };
+	u64 *pte = map(1, HERE, DATA_RA, 16, RW);
+
+	put_at(DATA_RA, 0x111);
+	set_pte(pte, 0);
+	tlb_flush();
+	start("invalid, then valid");
+	probe((u64)s_ld, VIRTUAL, gpr);
+	field("invalid", saved.id);
+	set_pte(pte, VALID_LEAF | DATA_RA | RW);
+	probe((u64)s_ld, VIRTUAL, gpr);
+	field("v", saved.id);
+	field("r3", saved.gpr[3]);
+	field("pte", get_pte(pte) & 0xfff);
+	probe((u64)s_std, VIRTUAL, gpr);
+	field("v", saved.id);
+	field("pte", get_pte(pte) & 0xfff);
+	end();
+}
+
 void check_invalidation(void)
 {
 	u64 pid1 = 1ul << 32;
@@ -51,6 +75,12 @@ void check_invalidation(void)
 	moves("tlbiel page 4 KiB", 12, s_tlbiel, pid1, HERE);
 	moves("tlbiel pid, RIC=2", 16, s_tlbiel_all, pid1, 1 << 10);
 	moves("tlbiel all, RIC=2", 16, s_tlbiel_all, 0, 3 << 10);
+	moves("tlbiel pid, 128 sets", 16, s_tlbiel_sets, pid1, 1 << 10);
+	moves("tlbiel partition-scoped", 16, s_tlbiel_partition, 0, 3 << 10);
+	moves("tlbie partition-scoped", 16, s_tlbie_partition, 0, 3 << 10);
+	run("tlbiel RIC=1", (u64)s_tlbiel_walk, HOME, pid1, 1 << 10, BRIEF);
+	run("tlbie RIC=1", (u64)s_tlbie_walk, HOME, pid1, 1 << 10, BRIEF);
+	becomes_valid();
 }
 
 static void process_ids(void)
@@ -133,14 +163,28 @@ static void byte_order(void)
 	run("little-endian word", (u64)s_ld, HOME, 0, there, R3);
 }
 
+/* HID0[HILE]=0. The handler of sc alone can be entered in either order. */
+static void big_endian_interrupts(void)
+{
+	u64 gpr[8] = { 0 };
+
+	for (u64 flags = 1; flags < 3; flags++) {
+		reinit_cpus(flags);
+		put(flags == 1 ? "big-endian " : "little-endian ");
+		start("interrupts");
+		probe((u64)s_nothing, HOME, gpr);
+		field("hile", mfspr(SPR_HID0) >> 59 & 1);
+		field("v", saved.id);
+		field("saved", saved.srr1);
+		field("msr", flags == 1 ? saved.gpr[9] : saved.msr);
+		end();
+	}
+}
+
 void check_modes(void)
 {
 	process_ids();
 	relocated();
 	byte_order();
-	reinit_cpus(1);
-	start("big-endian interrupts, back again");
-	reinit_cpus(2);
-	field("hile", mfspr(SPR_HID0) >> 59 & 1);
-	end();
+	big_endian_interrupts();
 }

@@ -137,6 +137,9 @@ static void float_exceptions(void)
 void check_calls(void)
 {
 	float_exceptions();
+	run("?trace single step", (u64)s_steps, HOME | 0x400, 0, 0, 0);
+	run("?trace branches", (u64)s_steps, HOME | 0x200, 0, 0, 0);
+	run("?trace single step user", user(s_steps), USER | 0x400, 0, 0, 0);
 	system_calls();
 	illegal();
 	run("fp unavailable", (u64)s_fadd, HOME, 0, 0, 0);

@@ -117,6 +117,7 @@ static void supervisor_sprs(void)
 		{ "HMEER", 337, ~0ul },		{ "?HEIR", 339, 0xffffffff },		{ "HFSCR", 190, ~0ul },
 		{ "AMOR", 349, ~0ul },		{ "EBBHR", 804, ~3ul },		{ "EBBRR", 805, ~3ul },
 		{ "BESCR", 806, 0x100000000ul }, { "TAR", 815, ~0ul },		{ "PSPB", 159, 0xffffffff },
+		{ "HMER", 336, ~0ul },
 		{ "ASDR", 816, ~0ul },		{ "PPR", 896, 0x1c000000000000ul },
 	};
 	for (unsigned i = 0; i < sizeof list / sizeof *list; i++)

@@ -16,6 +16,7 @@
 #define SPR_HSRR1 315
 #define SPR_LPCR 318
 #define SPR_LPIDR 319
+#define SPR_HMER 336
 #define SPR_HEIR 339
 #define SPR_AMOR 349
 #define SPR_PTCR 464

@@ -20,6 +20,12 @@ snippets:
 
 	snippet s_nothing
 	sc
+	snippet s_steps
+	nop
+	b	.+8
+	nop
+	nop
+	sc
 	snippet s_mfmsr
 	mfmsr	3
 	sc
@@ -151,6 +157,10 @@ snippets:
 	std	3, 0(4)
 	ld	3, 0(4)
 	sc
+	snippet s_ld_std
+	ld	5, 0(4)
+	std	3, 0(4)
+	sc
 	snippet s_dcbz
 	dcbz	0, 4
 	ld	3, 0(4)
@@ -245,8 +255,8 @@ snippets:
 	msgclrp	3
 	sc
 	snippet s_timebase
-	mftb	3
-	mftb	4
+	.long	0x7c6c42e6	/* mftb 3,268; the assembler writes mfspr */
+	mfspr	4, SPR_TB
 	mfspr	5, 269
 	srdi	6, 4, 32
 	subf	6, 5, 6
@@ -259,8 +269,8 @@ snippets:
 	li	3, 1
 1:	sc
 	snippet s_mftbu
-	mftbu	3
-	mftbu	4
+	.long	0x7c6d42e6	/* mftb 3,269 */
+	mfspr	4, 269
 	subf	3, 3, 4
 	sc
 
@@ -306,6 +316,41 @@ snippets:
 	snippet s_tlbiel_all
 	ptesync
 	tlbiel	4, 3, 2, 1, 1
+	ptesync
+	sc
+
+	/* All sets of a process, as the 128 congruence classes of POWER9. */
+	snippet s_tlbiel_sets
+	ptesync
+	li	6, 128
+	mtctr	6
+1:	tlbiel	4, 3, 0, 1, 1
+	addi	4, 4, 0x1000
+	bdnz	1b
+	ptesync
+	sc
+	snippet s_tlbiel_walk
+	ptesync
+	tlbiel	4, 3, 1, 1, 1
+	ptesync
+	sc
+	snippet s_tlbie_walk
+	ptesync
+	tlbie	4, 3, 1, 1, 1
+	eieio
+	tlbsync
+	ptesync
+	sc
+	snippet s_tlbiel_partition
+	ptesync
+	tlbiel	4, 3, 2, 0, 1
+	ptesync
+	sc
+	snippet s_tlbie_partition
+	ptesync
+	tlbie	4, 3, 2, 0, 1
+	eieio
+	tlbsync
 	ptesync
 	sc
 

@@ -60,7 +60,10 @@ static void protection(void)
 	access("store to a read-only page", s_std, VIRTUAL, PTE_READ | RC);
 	access("store to a read-only page, user", s_std, USER, PTE_READ | PTE_EXEC);
 	access("store to a privileged page, user", s_std, USER, RWX | PTE_PRIV);
-	access("load, then store", s_std_ld, VIRTUAL, PTE_READ | PTE_WRITE);
+	access("load, then store", s_ld_std, VIRTUAL, PTE_READ | PTE_WRITE);
+	access("store, then load", s_std_ld, USER, PTE_READ | PTE_WRITE);
+	access("load of a non-idempotent page", s_ld, VIRTUAL, PTE_READ | PTE_NI);
+	access("store to a non-idempotent page", s_std, VIRTUAL, PTE_READ | PTE_WRITE | PTE_NI);
 	access("dcbz", s_dcbz, VIRTUAL, PTE_READ | PTE_WRITE);
 	access("dcbz of a read-only page", s_dcbz, VIRTUAL, PTE_READ);
 	access("ldarx, stdcx.", s_ldarx_stdcx, VIRTUAL, PTE_READ | PTE_WRITE);
