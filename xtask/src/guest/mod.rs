@@ -8,6 +8,7 @@ mod build;
 mod command;
 mod compare;
 mod error;
+mod loader;
 mod programs;
 mod progress;
 mod sources;
@@ -232,13 +233,12 @@ fn prepare(store: &Store, args: &Args) -> Result<Artifacts> {
 
 /// Unpacks the units, builds from them, and describes the result.
 fn assemble(store: &Store, args: &Args, kernel: &KernelName, units: &Units<'_>) -> Result<Artifacts> {
-    let at = store.unpack(&units.kernel, |half| units::finish_kernel(half))?;
+    let at = store.unpack(&units.kernel, units::finish_kernel)?;
     let toolchain = store.unpack(&units.toolchain, |half| units::finish_toolchain(half, &units.compiler))?;
     let busybox = store.unpack(&units.busybox, |_| Ok(()))?;
     let source = store.unpack(&units.source, |half| units::finish_source(store, half))?;
-    let qemu_user = store.unpack(&units.qemu_user, |half| units::finish_qemu_user(half))?;
-    let qemu_system =
-        units.qemu_system.as_ref().map(|unit| store.unpack(unit, |half| units::finish_qemu_system(half)));
+    let qemu_user = store.unpack(&units.qemu_user, units::finish_qemu_user)?;
+    let qemu_system = units.qemu_system.as_ref().map(|unit| store.unpack(unit, units::finish_qemu_system));
     let qemu_system = qemu_system.transpose()?;
 
     let modules_dir = modules_dir(&at, &kernel.release)?;

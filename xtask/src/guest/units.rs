@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::apt::Apt;
+use super::apt::{Apt, Package};
 use super::command;
 use super::error::{GuestError, Result};
+use super::loader::{is_private, newer_libraries, start_through_loader};
 use super::store::{Store, Unit, key_of, plain, remove};
 use super::version::KernelName;
 
@@ -55,9 +56,16 @@ impl<'a> Units<'a> {
         let source = tools.one(&format!("linux-source-{}", kernel.series()), OTHER_SUITE)?;
         let busybox = guest.one("busybox-static", OTHER_SUITE)?;
         let gcc = format!("gcc-{compiler}-powerpc64le-linux-gnu");
-        let toolchain = tools.closure(&[gcc], &OF_THE_HOST)?;
+        let libraries = newer_libraries(tools)?;
+        let mut toolchain = tools.closure(&[gcc], &OF_THE_HOST)?;
+        toolchain.extend(libraries.iter().cloned());
         let musl = guest.one("musl-dev", OTHER_SUITE)?;
-        let version = plain(&image.id.version);
+        let mut version = plain(&image.id.version);
+        let mut kbuild = vec![kbuild];
+        if !libraries.is_empty() {
+            version.push_str("_own-libc");
+            kbuild.extend(libraries.iter().cloned());
+        }
         let unit = |folder: String, packages| Unit { folder, packages };
         let toolchain_unit = unit(String::new(), vec![(tools, toolchain), (guest, vec![musl])]);
         Ok(Self {
@@ -67,7 +75,7 @@ impl<'a> Units<'a> {
             },
             kernel: unit(
                 format!("kernels/{}_{version}", kernel.release),
-                vec![(guest, vec![image, headers, common, interface]), (tools, vec![kbuild])],
+                vec![(guest, vec![image, headers, common, interface]), (tools, kbuild)],
             ),
             source: unit(
                 format!("sources/{}_{}", source.id.name, plain(&source.id.version)),
@@ -75,7 +83,7 @@ impl<'a> Units<'a> {
             ),
             busybox: unit(format!("busybox/{}", plain(&busybox.id.version)), vec![(guest, vec![busybox])]),
             qemu_user: plan_qemu_user(tools)?,
-            qemu_system: if with_qemu_system { Some(plan_qemu_system(tools)?) } else { None },
+            qemu_system: if with_qemu_system { Some(plan_qemu_system(tools, libraries)?) } else { None },
             compiler,
         })
     }
@@ -99,9 +107,10 @@ fn plan_qemu_user(tools: &Apt) -> Result<Unit<'_>> {
     })
 }
 
-fn plan_qemu_system(tools: &Apt) -> Result<Unit<'_>> {
+fn plan_qemu_system(tools: &Apt, libraries: Vec<Package>) -> Result<Unit<'_>> {
     let roots = ["qemu-system-ppc", "qemu-system-data"].map(str::to_owned);
-    let packages = tools.closure(&roots, &OF_THE_HOST)?;
+    let mut packages = tools.closure(&roots, &OF_THE_HOST)?;
+    packages.extend(libraries);
     let ids: Vec<_> = packages.iter().map(|package| package.id.clone()).collect();
     Ok(Unit { folder: format!("qemu-system/{}", key_of(&ids)), packages: vec![(tools, packages)] })
 }
@@ -131,7 +140,8 @@ pub fn finish_kernel(half: &Path) -> Result<()> {
     // The packaged interface leaves this folder to the C library, and the driver's own header with it.
     let common = list(&sources)?.into_iter().find(|path| path.join("include/uapi/scsi").is_dir());
     let common = common.as_deref().and_then(Path::file_name).unwrap_or_default();
-    link(format!("../usr/src/{}/include/uapi/scsi", common.to_string_lossy()), "scsi")
+    link(format!("../usr/src/{}/include/uapi/scsi", common.to_string_lossy()), "scsi")?;
+    start_through_loader(half)
 }
 
 /// Puts wrappers into `bin` that let every tool find its private libraries, wherever the cache lies.
@@ -150,7 +160,7 @@ pub fn finish_toolchain(half: &Path, compiler: &str) -> Result<()> {
             wrap(&bin.join(short), &name, &libraries, "")?;
         }
     }
-    Ok(())
+    start_through_loader(half)
 }
 
 /// The same for the machine emulator, which also wants to be told where its data is.
@@ -158,7 +168,13 @@ pub fn finish_qemu_system(half: &Path) -> Result<()> {
     let bin = half.join("bin");
     fs::create_dir_all(&bin).map_err(GuestError::io(&bin, "create it"))?;
     let name = "qemu-system-ppc64";
-    wrap(&bin.join(name), name, &library_path(half)?, "-L \"$d/usr/share/qemu\" -L \"$d/usr/share/seabios\" ")
+    wrap(
+        &bin.join(name),
+        name,
+        &library_path(half)?,
+        "-L \"$d/usr/share/qemu\" -L \"$d/usr/share/seabios\" ",
+    )?;
+    start_through_loader(half)
 }
 
 /// Keeps the one program that is wanted of the many.
@@ -190,17 +206,22 @@ pub fn finish_source(store: &Store, half: &Path) -> Result<()> {
 }
 
 fn wrap(path: &Path, tool: &str, libraries: &str, options: &str) -> Result<()> {
-    let text = format!(
-        "#!/bin/sh\nd=${{0%/*}}/..\nLD_LIBRARY_PATH=\"{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\" \
-         exec \"$d/usr/bin/{tool}\" {options}\"$@\"\n"
-    );
+    let libraries = if libraries.is_empty() {
+        String::new()
+    } else {
+        format!("LD_LIBRARY_PATH=\"{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\" ")
+    };
+    let text = format!("#!/bin/sh\nd=${{0%/*}}/..\n{libraries}exec \"$d/usr/bin/{tool}\" {options}\"$@\"\n");
     fs::write(path, text).map_err(GuestError::io(path, "write it"))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
         .map_err(GuestError::io(path, "make it executable"))
 }
 
-/// Folders of shared libraries below `half`, as the wrappers write them.
+/// Folders of shared libraries below `half`, as the wrappers write them; none if the program loader gets to know them.
 fn library_path(half: &Path) -> Result<String> {
+    if is_private(half)? {
+        return Ok(String::new());
+    }
     let mut folders = Vec::new();
     for base in ["usr/lib", "lib"] {
         for folder in list(&half.join(base))? {
@@ -211,13 +232,6 @@ fn library_path(half: &Path) -> Result<String> {
             }
         }
     }
-    // Plugins and libraries with a folder of their own.
-    let nested: Vec<String> = folders
-        .iter()
-        .flat_map(|folder| ["pulseaudio", "blas"].map(|sub| format!("{folder}/{sub}")))
-        .collect();
-    let there = |folder: &String| half.join(folder.trim_start_matches("$d/")).is_dir();
-    folders.extend(nested.into_iter().filter(there));
     Ok(folders.join(":"))
 }
 
