@@ -22,3 +22,6 @@ pub use env::{Env, Platform};
 pub use interrupt::{Raised, Trap};
 pub use run::Exit;
 pub use state::Cpu;
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ fn title(group: Group) -> &'static str {
 pub fn docs() -> String {
     let mut out = String::from(
         "# Instructions\n\n\
-         Generated from `crates/isa/src/rows`; a test compares. Sections are those of the Power ISA 3.0B.\n\
+         Written by `cargo xtask docs` from `crates/isa/src/rows`. Sections are those of the Power ISA 3.0B.\n\
          In the encoding a letter is an operand field, `/` is reserved and ignored. `{r}` in the assembler\n\
          form is `.` if the field r is 1, `{o}` is `o`, `{k}` is `l`, `{A}` is `a`.\n",
     );
