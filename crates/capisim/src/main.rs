@@ -1,2 +1,4 @@
 //! The `capisim` program.
-fn main() {}
+fn main() {
+    std::process::exit(capisim::main_with(std::env::args_os()));
+}

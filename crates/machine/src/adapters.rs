@@ -11,6 +11,40 @@ use fabric::PciFunction;
 /// index of the unit. Units without one are in memory.
 pub type Stores = Vec<((usize, usize), Box<dyn LunStore>)>;
 
+/// A place where a scenario can make the hardware misbehave.
+pub struct FaultPoint {
+    /// Key of a step's `when`.
+    pub key: &'static str,
+    /// What can stand there.
+    pub kinds: fn() -> Vec<&'static str>,
+    /// Keys of a step's `fault`.
+    pub effects: &'static [&'static str],
+    /// What happens.
+    pub doc: &'static str,
+}
+
+/// All of them.
+pub const FAULTS: &[FaultPoint] = &[
+    FaultPoint {
+        key: "command",
+        kinds: crate::scenario::check::command_kinds,
+        effects: &["hold", "drop", "fail"],
+        doc: "an AFU command is answered late, never, or with this IOASC; `from`, `pe` and `mode` choose which",
+    },
+    FaultPoint {
+        key: "llcmd",
+        kinds: || crate::scenario::shape::LLCMDS.to_vec(),
+        effects: &["hold", "drop", "fail"],
+        doc: "a linked list command is acknowledged late, never, or with an error",
+    },
+    FaultPoint {
+        key: "control",
+        kinds: || vec!["enable", "disable", "reset"],
+        effects: &["hold", "drop"],
+        doc: "AFU enable, disable or reset takes longer, or never ends",
+    },
+];
+
 /// Builds the adapters of `scenario`; random latencies come from `seed`.
 pub fn build(scenario: &Scenario, seed: u64, stores: Stores) -> Vec<Box<dyn PciFunction>> {
     let mut afus: Vec<SisliteAfu> =

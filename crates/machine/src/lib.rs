@@ -17,5 +17,6 @@ pub mod report;
 pub mod scenario;
 
 pub use build::{BuildError, MachineConfig};
+pub use fabric::{Record, Ticks, Value};
 pub use kernel::{KernelError, KernelImage, Symbols};
 pub use machine::{Machine, Stop};

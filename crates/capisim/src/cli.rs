@@ -1,0 +1,228 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Exit codes, for `--help`.
+const CODES: &str = "\
+Exit codes: 0 passed or confirmed, 1 an oracle was violated (of two builds: by the new one), 2 bad usage or scenario,
+3 inconclusive, 4 internal error or nondeterminism, 5 environment, 124 wall-clock limit, 130 interrupted.";
+
+/// Simulates a POWER9 machine with a CAPI flash adapter and judges its driver.
+#[derive(Debug, Parser)]
+#[command(name = "capisim", version, after_help = CODES, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// When to use colours (NO_COLOR is respected).
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub color: When,
+    /// When to show progress on standard error.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub progress: When,
+}
+
+/// A choice that may depend on the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// If it makes sense where the output goes.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Form of the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Human,
+    /// `result.json`.
+    Json,
+    /// KTAP, as kernel tests print it.
+    Ktap,
+    /// JUnit XML.
+    Junit,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Boot a guest with the adapter in it and work on its console.
+    #[command(after_help = BOOT_EXAMPLES)]
+    Boot(BootArgs),
+    /// Run a scenario; without one, judge the fix with release-during-remove.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Run a recorded run again and compare.
+    #[command(
+        after_help = "Example:\n  capisim replay target/capisim/runs/release-during-remove-1-20260101T120000Z"
+    )]
+    Replay(ReplayArgs),
+    /// List what there is.
+    #[command(after_help = "Example:\n  capisim list oracles")]
+    List(ListArgs),
+    /// Check scenario files without running them.
+    #[command(
+        after_help = "Examples:\n  capisim check scenarios/*.toml\n  capisim check --print-schema > docs/scenario.schema.json"
+    )]
+    Check(CheckArgs),
+    /// Tell what this host has and lacks.
+    Doctor,
+    /// Print completions for a shell.
+    #[command(
+        after_help = "Example:\n  capisim completions bash > ~/.local/share/bash-completion/completions/capisim"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+const BOOT_EXAMPLES: &str = "\
+Examples:
+  capisim boot                                  a shell on hvc0; Ctrl-A x leaves
+  capisim boot --lun file=disk.img,size=4GiB    blocks that survive
+  echo 'cat /proc/partitions' | capisim boot    commands from a pipe; ends when the guest is idle
+  capisim boot --kernel vmlinux --initrd my.cpio --no-adapter";
+const RUN_EXAMPLES: &str = "\
+Examples:
+  capisim run                                   is the fix good? pre-fix and stock driver, exit 0 if confirmed
+  capisim run probe                             a scenario of the project
+  capisim run my.toml --seed 1..50              a file, many seeds
+  capisim run --driver old.ko --driver new.ko   the first is old, the second new
+  capisim run --format json > result.json";
+
+/// Which guest.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GuestArgs {
+    /// Kernel: a vmlinux file, or the release of a prepared one (`capisim list kernels`).
+    #[arg(long, value_name = "FILE|RELEASE")]
+    pub kernel: Option<String>,
+    /// Kernel module to use instead of, or besides, the prepared ones; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub module: Vec<PathBuf>,
+    /// First file system with our init in it (`boot`: any); modules and settings are appended to it.
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+    /// Kernel command line.
+    #[arg(long, value_name = "TEXT")]
+    pub cmdline: Option<String>,
+    /// Number of vCPUs.
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<usize>,
+    /// RAM, such as 1GiB.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Logical unit of the first adapter: `size=16GiB`, `file=disk.img`, `file=disk.img,size=4GiB`; may be repeated.
+    #[arg(long, value_name = "SPEC")]
+    pub lun: Vec<String>,
+    /// Where results go.
+    #[arg(long, value_name = "DIR", default_value = "target/capisim")]
+    pub out: PathBuf,
+    /// Wall-clock limit in seconds; exit code 124.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// `boot`.
+#[derive(Args, Debug)]
+pub struct BootArgs {
+    /// The guest.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+    /// Driver to load instead of the stock cxlflash.
+    #[arg(long, value_name = "FILE")]
+    pub driver: Option<PathBuf>,
+    /// No adapter in the machine.
+    #[arg(long)]
+    pub no_adapter: bool,
+    /// Seed of everything drawn.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Scenario files, or names of the project's scenarios.
+    pub scenario: Vec<String>,
+    /// The guest.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+    /// Driver under test; given twice, the first is old and the second new. `stock` and `pre-fix` name the prepared ones.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub driver: Vec<String>,
+    /// Seed, or a range `1..50`.
+    #[arg(long, default_value = "1")]
+    pub seed: String,
+    /// Form of the results on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell.
+    #[arg(long)]
+    pub bisect_codes: bool,
+}
+
+/// `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// Folder of the recorded run.
+    pub run: PathBuf,
+    /// Form of the results on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Wall-clock limit in seconds; exit code 124.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// What `list` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// Faults a scenario can inject.
+    Faults,
+    /// Oracles.
+    Oracles,
+    /// Scenarios of the project.
+    Scenarios,
+    /// Prepared kernels.
+    Kernels,
+}
+
+/// `list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Which list.
+    #[arg(value_enum)]
+    pub what: Listing,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Scenario files, or names of the project's scenarios.
+    pub scenario: Vec<String>,
+    /// Print the JSON Schema of scenarios.
+    #[arg(long)]
+    pub print_schema: bool,
+    /// Kernel whose symbols the scenarios must name.
+    #[arg(long, value_name = "FILE|RELEASE")]
+    pub kernel: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,213 @@
+//! The guest of a run: kernel, modules, file system, from the cache or from
+//! the command line.
+
+use crate::artifacts::{Artifacts, ArtifactsError, Offsets, cache_dir, hash_file};
+use crate::cli::GuestArgs;
+use crate::error::Error;
+use crate::initramfs::{self, Contents, Module, ModuleTree};
+use machine::KernelImage;
+use machine::engine::{GuestOffsets, ModuleSymbols};
+use machine::report::KernelReport;
+use machine::scenario::Scenario;
+use std::path::{Path, PathBuf};
+
+/// Everything that runs of one kernel share.
+pub struct Guest {
+    /// The kernel.
+    pub kernel: KernelImage,
+    /// Its file.
+    pub kernel_path: PathBuf,
+    /// For reports.
+    pub report: KernelReport,
+    /// Its structures.
+    pub offsets: GuestOffsets,
+    /// The prepared artifacts, unless everything was given.
+    pub artifacts: Option<Artifacts>,
+    vermagic: Option<String>,
+    modules: ModuleTree,
+    given: Vec<PathBuf>,
+    base: Option<Vec<u8>>,
+    /// File of the first file system that was given.
+    pub initrd: Option<PathBuf>,
+}
+
+/// What one build boots from.
+pub struct Image {
+    /// The first file system.
+    pub initrd: Vec<u8>,
+    /// Symbols of its modules.
+    pub symbols: Vec<ModuleSymbols>,
+}
+
+/// How the guest's init behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Serves the scenario.
+    Run,
+    /// The same, with a shell on the console.
+    Shell,
+}
+
+impl Guest {
+    /// Reads what `args` name; the rest comes from the cache.
+    pub fn open(args: &GuestArgs) -> Result<Guest, Error> {
+        let (file, release) = match &args.kernel {
+            Some(k) if Path::new(k).is_file() => (Some(PathBuf::from(k)), None),
+            Some(k) if k.contains('/') => return Err(missing_kernel(k)),
+            Some(k) => (None, Some(k.as_str())),
+            None => (None, None),
+        };
+        let artifacts = match cache_dir().and_then(|cache| Artifacts::load(&cache, release)) {
+            Ok(found) => Some(found),
+            // A kernel of the user's needs no cache; whatever else is missing is told when it is needed.
+            Err(_) if file.is_some() => None,
+            Err(ArtifactsError::Missing { .. }) if release.is_some() => {
+                return Err(missing_kernel(release.unwrap_or_default()));
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let own = file.is_none();
+        let kernel_path = file.or_else(|| artifacts.as_ref().map(|a| a.vmlinux.path.clone()));
+        let kernel_path = kernel_path.expect("either was found");
+        let bytes = std::fs::read(&kernel_path).map_err(Error::io(&kernel_path, "read it"))?;
+        let kernel = KernelImage::parse(&bytes)
+            .map_err(|source| Error::Kernel { path: kernel_path.clone(), source })?;
+        let report =
+            KernelReport { version: release_of(&kernel.banner), sha256: machine::report::sha256(&bytes) };
+        let prepared = artifacts.as_ref().filter(|a| own || a.kernel == report.version);
+        let offsets = prepared.and_then(|a| a.read_offsets().ok());
+        let modules = prepared.map(|a| ModuleTree::scan(&a.modules_dir)).transpose()?.unwrap_or_default();
+        Ok(Guest {
+            vermagic: initramfs::kernel_vermagic(&kernel_path).ok(),
+            offsets: offsets.map(|o| lookup(&o)).unwrap_or_default(),
+            base: args.initrd.as_ref().map(|p| read_initrd(p)).transpose()?,
+            initrd: args.initrd.clone(),
+            given: args.module.clone(),
+            modules,
+            artifacts,
+            report,
+            kernel,
+            kernel_path,
+        })
+    }
+
+    /// The file of a driver named on the command line.
+    pub fn driver(&self, name: &str) -> Result<PathBuf, Error> {
+        let prepared = |a: &Artifacts| match name {
+            "stock" => Some(a.cxlflash_stock.path.clone()),
+            "pre-fix" => Some(a.cxlflash_prefix.path.clone()),
+            "pristine" => Some(a.cxlflash_pristine.path.clone()),
+            _ => None,
+        };
+        if let Some(path) = self.artifacts.as_ref().and_then(prepared) {
+            return Ok(path);
+        }
+        let path = PathBuf::from(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        if matches!(name, "stock" | "pre-fix" | "pristine") {
+            let text = format!(
+                "driver `{name}` is not prepared; run `cargo xtask guest`, or give a file: --driver FILE.ko"
+            );
+            return Err(Error::Environment(text));
+        }
+        Err(Error::Environment(format!("{name}: no such driver file (names: stock, pre-fix, pristine)")))
+    }
+
+    /// What to call a driver in reports, and its hash.
+    pub fn driver_name(&self, path: &Path) -> Result<(String, String), Error> {
+        let (sha256, _) = hash_file(path)?;
+        let known = self.artifacts.as_ref().and_then(|a| {
+            let list = [
+                (&a.cxlflash_stock, "stock"),
+                (&a.cxlflash_prefix, "pre-fix"),
+                (&a.cxlflash_pristine, "pristine"),
+            ];
+            list.iter().find(|(file, _)| file.sha256 == sha256).map(|(_, name)| (*name).to_owned())
+        });
+        let stem = || path.file_stem().map_or_else(|| "driver".into(), |s| s.to_string_lossy().into_owned());
+        Ok((known.unwrap_or_else(stem), sha256))
+    }
+
+    /// The image for a scenario with `driver` in it.
+    pub fn image(&self, scenario: &Scenario, driver: Option<&Path>, mode: Mode) -> Result<Image, Error> {
+        let mut given = self.given.clone();
+        given.extend(driver.map(Path::to_owned));
+        let wanted: Vec<&str> = scenario.guest.modules.iter().map(String::as_str).collect();
+        let modules = if self.base.is_some() && given.is_empty() && wanted.is_empty() {
+            vec![]
+        } else {
+            self.modules.resolve(&wanted, &given)?
+        };
+        if let Some(vermagic) = &self.vermagic {
+            modules.iter().try_for_each(|m| initramfs::check_vermagic(m, vermagic))?;
+        }
+        let symbols = modules.iter().map(|m| ModuleSymbols::read(&m.name, &m.image)).collect();
+        let config = config(scenario, &modules, mode);
+        Ok(Image { initrd: self.compose(&modules, &config, mode)?, symbols })
+    }
+
+    fn compose(&self, modules: &[Module], config: &str, mode: Mode) -> Result<Vec<u8>, Error> {
+        if let Some(base) = &self.base {
+            // The kernel unpacks archives one after the other; later entries win.
+            let mut all = base.clone();
+            all.resize(all.len().next_multiple_of(512), 0);
+            all.extend(initramfs::compose(&Contents { modules, config, ..Contents::default() })?);
+            return Ok(all);
+        }
+        let Some(a) = &self.artifacts else {
+            let text = "no guest programs are prepared; run `cargo xtask guest`, or give --initrd with our init in it";
+            return Err(Error::Environment(text.into()));
+        };
+        let program = |name: &str| a.programs.get(name).map(|p| p.file.path.as_path());
+        let Some(init) = program("init") else {
+            return Err(Error::Environment(
+                "the guest's init is not prepared; run `cargo xtask guest`".into(),
+            ));
+        };
+        let names = ["actor", "blockcheck", "bench"];
+        let programs = names.into_iter().filter_map(|n| Some((n, program(n)?))).collect();
+        let busybox = (mode == Mode::Shell).then_some(a.busybox.path.as_path());
+        Ok(initramfs::compose(&Contents {
+            init: Some(init),
+            programs,
+            modules,
+            busybox,
+            config,
+            files: vec![],
+        })?)
+    }
+}
+
+fn missing_kernel(name: &str) -> Error {
+    Error::Environment(format!(
+        "{name}: neither a kernel file nor a prepared release (`capisim list kernels`)"
+    ))
+}
+
+fn read_initrd(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(Error::io(path, "read it"))
+}
+
+fn lookup(offsets: &Offsets) -> GuestOffsets {
+    GuestOffsets::lookup(|key| offsets.get(key).ok())
+}
+
+/// `6.1.0-50-powerpc64le` of `Linux version 6.1.0-50-powerpc64le (…`.
+fn release_of(banner: &str) -> String {
+    banner.split_whitespace().nth(2).unwrap_or("unknown").to_owned()
+}
+
+/// `/etc/capisim.conf`, docs/guest-protocol.md section 1.
+fn config(scenario: &Scenario, modules: &[Module], mode: Mode) -> String {
+    let mode = if mode == Mode::Shell || scenario.guest.shell { "shell" } else { "run" };
+    let mut text = format!("mode {mode}\nhelper /dev/hvc1\n");
+    for module in modules {
+        text.push_str(&format!("module {}.ko\n", module.name));
+    }
+    if scenario.guest.disks > 0 {
+        text.push_str(&format!("disks {} {}\n", scenario.guest.disks, scenario.guest.wait_secs));
+    }
+    text
+}

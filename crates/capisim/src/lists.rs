@@ -1,0 +1,144 @@
+//! `list`, `check`, `doctor`.
+
+use crate::artifacts::{Artifacts, cache_dir};
+use crate::cli::{CheckArgs, GuestArgs, ListArgs, Listing};
+use crate::error::Error;
+use crate::guest::{Guest, Mode};
+use crate::scenarios::{BUILT_IN, Source};
+use machine::engine::SymbolTable;
+use machine::scenario::{check, schema};
+use machine::{adapters, oracle};
+use serde_json::{Value, json};
+
+/// `capisim list`.
+pub fn list(args: &ListArgs) -> Result<i32, Error> {
+    let rows: Vec<Value> = match args.what {
+        Listing::Oracles => oracle::TABLE
+            .iter()
+            .map(
+                |o| json!({ "name": o.name, "severity": o.severity, "proves": o.proves, "exempt": o.exempt }),
+            )
+            .collect(),
+        Listing::Faults => adapters::FAULTS
+            .iter()
+            .map(|f| json!({ "name": f.key, "kinds": (f.kinds)(), "effects": f.effects, "does": f.doc }))
+            .collect(),
+        Listing::Scenarios => scenarios()?,
+        Listing::Kernels => kernels()?,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default());
+        return Ok(0);
+    }
+    for row in rows {
+        println!("{}", row["name"].as_str().unwrap_or("?"));
+        for (key, value) in row.as_object().into_iter().flatten().filter(|(k, _)| *k != "name") {
+            println!("    {key}: {}", plain(value));
+        }
+    }
+    Ok(0)
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.split_whitespace().collect::<Vec<_>>().join(" "),
+        Value::Array(a) => a.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn scenarios() -> Result<Vec<Value>, Error> {
+    let row = |(name, text): &(&str, &str)| {
+        let source = Source { file: format!("builtin:{name}"), text: (*text).to_owned() };
+        let s = source.parse()?;
+        Ok(json!({ "name": name, "about": s.about, "hash": s.hash() }))
+    };
+    BUILT_IN.iter().map(row).collect()
+}
+
+fn kernels() -> Result<Vec<Value>, Error> {
+    let found = Artifacts::all(&cache_dir()?);
+    let row = |a: &Artifacts| {
+        json!({ "name": a.kernel, "suite": a.suite, "vmlinux": a.vmlinux.path, "sha256": a.vmlinux.sha256,
+                "stock": a.cxlflash_stock.sha256, "pre-fix": a.cxlflash_prefix.sha256 })
+    };
+    Ok(found.iter().map(row).collect())
+}
+
+/// `capisim check`.
+pub fn check(args: &CheckArgs) -> Result<i32, Error> {
+    if args.print_schema {
+        print!("{}", schema::json_schema());
+        return Ok(0);
+    }
+    if args.scenario.is_empty() {
+        return Err(Error::Usage("check: name a scenario (`capisim list scenarios`) or give files".into()));
+    }
+    let guest = Guest::open(&GuestArgs { kernel: args.kernel.clone(), ..GuestArgs::default() });
+    let guest = match guest {
+        Err(e) if args.kernel.is_some() => return Err(e),
+        other => other.ok(),
+    };
+    let mut mistakes = vec![];
+    for name in &args.scenario {
+        match check_one(name, guest.as_ref()) {
+            Ok(symbols) => println!(
+                "{name}: good{}",
+                if symbols { "" } else { " (symbols not checked: no kernel is prepared)" }
+            ),
+            Err(Error::Scenario(text)) => mistakes.push(text),
+            Err(e) => return Err(e),
+        }
+    }
+    if mistakes.is_empty() { Ok(0) } else { Err(Error::Scenario(mistakes.join("\n"))) }
+}
+
+/// True if the symbols could be checked too.
+fn check_one(name: &str, guest: Option<&Guest>) -> Result<bool, Error> {
+    let source = Source::find(name)?;
+    let scenario = source.parse()?;
+    let Some(guest) = guest else { return Ok(check::symbols(&scenario).is_empty()) };
+    let image = guest.image(&scenario, None, Mode::Run)?;
+    let table = SymbolTable::new(&guest.kernel.symbols, image.symbols);
+    let unknown = check::unknown_symbols(&scenario, &table);
+    if unknown.is_empty() { Ok(true) } else { Err(source.problems(&unknown)) }
+}
+
+/// `capisim doctor`: what this host has, and what to do about the rest.
+pub fn doctor() -> Result<i32, Error> {
+    let mut missing = 0;
+    let mut say = |good: bool, what: &str, detail: String| {
+        missing += i32::from(!good);
+        println!("{}  {what:<18} {detail}", if good { "ok     " } else { "MISSING" });
+    };
+    match cache_dir() {
+        Ok(dir) => say(true, "cache", dir.display().to_string()),
+        Err(e) => say(false, "cache", e.to_string()),
+    }
+    match cache_dir().and_then(|c| Artifacts::load(&c, None)) {
+        Ok(a) => {
+            say(true, "guest artifacts", format!("kernel {}", a.kernel));
+            match a.verify() {
+                Ok(()) => say(true, "their hashes", "as prepared".into()),
+                Err(e) => say(false, "their hashes", e.to_string()),
+            }
+            let complete = a.read_offsets().is_ok();
+            say(complete, "kernel structures", a.offsets.path.display().to_string());
+        }
+        Err(e) => say(false, "guest artifacts", e.to_string()),
+    }
+    let memory = available_memory();
+    let enough = memory.is_none_or(|m| m >= 3 << 30);
+    let text = memory
+        .map_or("unknown".into(), |m| format!("{} MiB available; two guests of 1 GiB want 3 GiB", m >> 20));
+    say(enough, "memory", text);
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    say(true, "CPUs", format!("{cpus}{}", if cpus < 2 { "; two builds will take turns" } else { "" }));
+    Ok(if missing == 0 { 0 } else { 5 })
+}
+
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib << 10)
+}

@@ -1,0 +1,150 @@
+//! `capisim replay`: a recorded run again, and whether it is the same.
+
+use crate::cli::{Format, GuestArgs, ReplayArgs, When};
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::progress::{Meter, Progress};
+use crate::run::{self, Job};
+use crate::rundir::{self, Bundle, Input};
+use crate::scenarios::Source;
+use crate::stop::Stop;
+use crate::{boot, output};
+use machine::Record;
+use machine::engine::{Host, Status, Wish};
+use std::collections::VecDeque;
+use std::path::Path;
+
+/// `capisim replay`.
+pub fn replay(args: &ReplayArgs, progress: When, color: bool) -> Result<i32, Error> {
+    let bundle = Bundle::load(&args.run)?;
+    let files = bundle.driver.iter().chain(&bundle.module).chain(&bundle.initrd);
+    files.chain([&bundle.kernel]).try_for_each(rundir::FileId::verify)?;
+    if bundle.lun.iter().any(|l| l.contains("file=")) {
+        return Err(Error::Environment(
+            "the run had units in files, whose content at its start is gone: it cannot be replayed".into(),
+        ));
+    }
+    let (job, guest) = prepare(&bundle, &args.run)?;
+    let stop = Stop::install(args.timeout)?;
+    let progress = Progress::new(progress);
+    if bundle.interactive {
+        return session(&bundle, &job, &guest, &progress, &stop);
+    }
+    let builds = run::builds(&guest, &job.drivers)?;
+    let dir = rundir::create(&args.run, "replay", bundle.seed)?;
+    let reports = run::execute(&job, &guest, bundle.seed, builds, &dir, &progress, &stop)?;
+    let hashes: Vec<String> = reports.iter().map(|r| r.state_hash.clone()).collect();
+    let report = run::finish(&job, &guest, bundle.seed, reports, &dir)?;
+    if args.format == Format::Human {
+        output::human(&report, color);
+    }
+    let code = report.verdict.exit_code();
+    output::print(&[report], args.format);
+    if let Some(code) = stop.code() {
+        return Ok(code);
+    }
+    compare(&bundle.state_hash, &hashes)?;
+    Ok(code)
+}
+
+fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
+    let path = dir.join("scenario.toml");
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read it"))?;
+    let source = Source { file: bundle.scenario.clone(), text };
+    let mut scenario = source.parse()?;
+    let args = GuestArgs {
+        kernel: Some(bundle.kernel.path.display().to_string()),
+        module: bundle.module.iter().map(|m| m.path.clone()).collect(),
+        initrd: bundle.initrd.as_ref().map(|i| i.path.clone()),
+        cmdline: bundle.cmdline.clone(),
+        cpus: bundle.cpus,
+        memory: bundle.memory.clone(),
+        lun: bundle.lun.clone(),
+        ..GuestArgs::default()
+    };
+    let guest = Guest::open(&args)?;
+    if bundle.interactive && bundle.initrd.is_some() && bundle.driver.is_empty() && bundle.module.is_empty() {
+        scenario.guest.modules.clear();
+        scenario.guest.disks = 0;
+    }
+    let luns = run::adjust(&mut scenario, &args)?;
+    let drivers = bundle.driver.iter().map(|d| d.path.clone()).collect();
+    Ok((Job { source, scenario, luns, drivers }, guest))
+}
+
+fn compare(recorded: &[String], found: &[String]) -> Result<(), Error> {
+    if recorded.is_empty() {
+        eprintln!("the recorded run did not come to its end: nothing to compare");
+        return Ok(());
+    }
+    if recorded != found {
+        let (recorded, found) = (recorded.join(", "), found.join(", "));
+        return Err(Error::Nondeterminism(format!("state {found}, recorded {recorded}")));
+    }
+    eprintln!("same state hash as recorded: {}", found.join(", "));
+    Ok(())
+}
+
+/// An interactive session: what was typed is typed again at the same times.
+fn session(
+    bundle: &Bundle,
+    job: &Job,
+    guest: &Guest,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<i32, Error> {
+    let mut host = Typist {
+        input: bundle.input.clone().into(),
+        meter: progress.start("replay"),
+        stop,
+        quiet_since: None,
+    };
+    let end = bundle.input.last().map_or(0, |i| i.at_ns);
+    let outcome = boot::start(job, guest, bundle.seed, &mut host)?;
+    host.meter.finish();
+    eprintln!("\nreplayed {} inputs, the last at {:.3} s", bundle.input.len(), end as f64 / 1e9);
+    let hash = format!("{:032x}", outcome.state_hash);
+    if let Some(code) = stop.code() {
+        return Ok(code);
+    }
+    // A session that its user left ends at a moment of the user's choice.
+    if outcome.ended != machine::engine::Ended::Stopped {
+        compare(&bundle.state_hash, &[hash])?;
+    }
+    Ok(0)
+}
+
+struct Typist<'a> {
+    input: VecDeque<Input>,
+    meter: Meter,
+    stop: &'a Stop,
+    quiet_since: Option<u64>,
+}
+
+impl Host for Typist<'_> {
+    fn output(&mut self, terminal: usize, bytes: &[u8]) {
+        use std::io::Write;
+        if terminal == 0 {
+            // A closed pipe ends nothing.
+            let _ = std::io::stdout().write_all(bytes);
+        }
+    }
+    fn record(&mut self, _: &Record) {}
+    fn poll(&mut self, status: &Status) -> Wish {
+        self.meter.show(status);
+        if self.stop.wanted() {
+            return Wish::Stop;
+        }
+        if self.input.front().is_some_and(|i| status.now.0 >= i.at_ns) {
+            let next = self.input.pop_front().expect("it was there");
+            return Wish::Input(next.bytes());
+        }
+        let since = *self.quiet_since.get_or_insert(status.now.0);
+        if !self.input.is_empty() || !status.idle {
+            self.quiet_since = None;
+        } else if status.now.0 - since > 5_000_000_000 {
+            return Wish::Stop;
+        }
+        Wish::Continue
+    }
+}

@@ -1,0 +1,338 @@
+//! `capisim run`: scenarios on one driver build or two.
+
+use crate::cli::{Format, RunArgs, When};
+use crate::error::Error;
+use crate::guest::{Guest, Mode};
+use crate::lunfile::{FileStore, LunArg};
+use crate::output;
+use crate::progress::{Meter, Progress};
+use crate::rundir::{self, Bundle, FileId, Logs};
+use crate::scenarios::{DEFAULT, Source};
+use crate::stop::Stop;
+use machine::Record;
+use machine::adapters::{self, Stores};
+use machine::engine::{self, Host, Setup, Status, Wish};
+use machine::report::{Build, BuildReport, Role, RunReport};
+use machine::scenario::{LunSpec, Scenario, check, units::parse_size};
+use std::path::{Path, PathBuf};
+
+/// A run: scenario, guest and drivers, everything read and checked.
+pub struct Job {
+    /// Where the scenario comes from.
+    pub source: Source,
+    /// The scenario with what the command line changed.
+    pub scenario: Scenario,
+    /// Units as on the command line.
+    pub luns: Vec<LunArg>,
+    /// Drivers, of two the first is old; empty: the scenario's modules as they are.
+    pub drivers: Vec<PathBuf>,
+}
+
+/// What the command line changes in a scenario.
+pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<Vec<LunArg>, Error> {
+    let machine = &mut scenario.machine;
+    if let Some(cpus) = args.cpus {
+        machine.cpus = cpus;
+    }
+    if let Some(memory) = &args.memory {
+        machine.memory = parse_size(memory).map_err(|e| Error::Usage(format!("--memory: {e}")))?;
+    }
+    if let Some(cmdline) = &args.cmdline {
+        machine.cmdline.clone_from(cmdline);
+    }
+    let luns = args.lun.iter().map(|l| LunArg::parse(l)).collect::<Result<Vec<_>, _>>()?;
+    if let (Some(adapter), false) = (scenario.adapters.first_mut(), luns.is_empty()) {
+        let spec = |l: &LunArg| LunSpec { size: l.size.unwrap_or(0), block: 4096, write_protected: false };
+        adapter.luns = luns.iter().map(spec).collect();
+    } else if !luns.is_empty() {
+        return Err(Error::Usage("--lun: there is no adapter in this machine".into()));
+    }
+    Ok(luns)
+}
+
+/// Opens the files of units; sizes of files without one go into `scenario`.
+pub fn stores(scenario: &mut Scenario, luns: &[LunArg]) -> Result<Stores, Error> {
+    let mut stores: Stores = vec![];
+    for (n, lun) in luns.iter().enumerate() {
+        let Some(file) = &lun.file else { continue };
+        let (store, size) = FileStore::open(file, lun.size)?;
+        scenario.adapters[0].luns[n].size = size;
+        stores.push(((0, n), Box::new(store)));
+    }
+    Ok(stores)
+}
+
+/// One or many seeds, `7` or `1..50`.
+pub fn seeds(text: &str) -> Result<Vec<u64>, Error> {
+    let wrong = || Error::Usage(format!("--seed {text}: write a number or a range such as 1..50"));
+    let number = |t: &str| t.parse::<u64>().map_err(|_| wrong());
+    let Some((first, last)) = text.split_once("..") else { return Ok(vec![number(text)?]) };
+    let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+    if first > last || last - first >= 1_000_000 {
+        return Err(wrong());
+    }
+    Ok((first..=last).collect())
+}
+
+/// `capisim run`.
+pub fn run(args: &RunArgs, progress: When, color: bool) -> Result<i32, Error> {
+    let seeds = seeds(&args.seed)?;
+    if args.driver.len() > 2 {
+        return Err(Error::Usage("--driver: one driver, or two of which the first is old".into()));
+    }
+    let names = if args.scenario.is_empty() { vec![DEFAULT.to_owned()] } else { args.scenario.clone() };
+    let parsed = names.iter().map(|n| Source::find(n).and_then(|s| Ok((s.parse()?, s))));
+    let parsed = parsed.collect::<Result<Vec<_>, _>>()?;
+    let guest = Guest::open(&args.guest)?;
+    let stop = Stop::install(args.guest.timeout)?;
+    let progress = Progress::new(progress);
+    let mut reports = vec![];
+    for (mut scenario, source) in parsed {
+        let luns = adjust(&mut scenario, &args.guest)?;
+        let drivers = drivers(args, &guest, &scenario)?;
+        let job = Job { source, scenario, luns, drivers };
+        for &seed in &seeds {
+            let report = run_one(&job, &guest, args, seed, &progress, &stop)?;
+            if args.format == Format::Human {
+                output::human(&report, color);
+            }
+            reports.push(report);
+            if stop.code().is_some() {
+                break;
+            }
+        }
+    }
+    output::print(&reports, args.format);
+    Ok(exit_code(&reports, args.bisect_codes, &stop))
+}
+
+fn exit_code(reports: &[RunReport], bisect: bool, stop: &Stop) -> i32 {
+    if let Some(code) = stop.code() {
+        return code;
+    }
+    // A violation outweighs doubt, doubt outweighs success.
+    let codes: Vec<i32> = reports.iter().map(|r| r.verdict.exit_code()).collect();
+    let worst = [1, 3, 0].into_iter().find(|c| codes.contains(c)).unwrap_or(3);
+    match (bisect, worst) {
+        (true, 3) => 125,
+        _ => worst,
+    }
+}
+
+/// Which drivers: as given; pre-fix and stock for the default; else stock.
+fn drivers(args: &RunArgs, guest: &Guest, scenario: &Scenario) -> Result<Vec<PathBuf>, Error> {
+    if !args.driver.is_empty() {
+        return args.driver.iter().map(|d| guest.driver(d)).collect();
+    }
+    if !scenario.guest.modules.iter().any(|m| m == "cxlflash") {
+        return Ok(vec![]);
+    }
+    if args.scenario.is_empty() {
+        return Ok(vec![guest.driver("pre-fix")?, guest.driver("stock")?]);
+    }
+    Ok(if guest.artifacts.is_some() { vec![guest.driver("stock")?] } else { vec![] })
+}
+
+/// Runs one scenario with one seed on its builds, in parallel.
+fn run_one(
+    job: &Job,
+    guest: &Guest,
+    args: &RunArgs,
+    seed: u64,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<RunReport, Error> {
+    let builds = builds(guest, &job.drivers)?;
+    announce(job, guest, seed, &builds);
+    let dir = rundir::create(&args.guest.out, &job.scenario.name, seed)?;
+    rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
+    let mut bundle = bundle(job, guest, &args.guest, seed)?;
+    bundle.save(&dir)?;
+    let reports = execute(job, guest, seed, builds, &dir, progress, stop)?;
+    bundle.state_hash = reports.iter().map(|r| r.state_hash.clone()).collect();
+    bundle.save(&dir)?;
+    finish(job, guest, seed, reports, &dir)
+}
+
+/// Puts the report together and writes `result.json`.
+pub fn finish(
+    job: &Job,
+    guest: &Guest,
+    seed: u64,
+    builds: Vec<BuildReport>,
+    dir: &Path,
+) -> Result<RunReport, Error> {
+    let mut report = RunReport::new(&job.scenario, seed, guest.report.clone(), builds);
+    report.replay = format!("capisim replay {}", dir.display());
+    let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::Internal(e.to_string()))?;
+    rundir::write(&dir.join("result.json"), &text)?;
+    Ok(report)
+}
+
+fn announce(job: &Job, guest: &Guest, seed: u64, builds: &[Build]) {
+    let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+    eprintln!(
+        "seed {seed}  capisim {}  scenario {} ({})  kernel {} ({})",
+        env!("CARGO_PKG_VERSION"),
+        job.scenario.name,
+        short(&job.scenario.hash()),
+        guest.report.version,
+        short(&guest.report.sha256),
+    );
+    for b in builds.iter().filter(|b| !b.path.is_empty()) {
+        eprintln!("driver {}  sha256 {}  {}", b.driver, b.sha256, b.path);
+    }
+}
+
+/// The builds under test with their roles.
+pub fn builds(guest: &Guest, drivers: &[PathBuf]) -> Result<Vec<Build>, Error> {
+    let build = |path: &Path, role| {
+        let (driver, sha256) = guest.driver_name(path)?;
+        Ok::<_, Error>(Build { driver, path: path.display().to_string(), sha256, role })
+    };
+    match drivers {
+        [] => Ok(vec![Build {
+            driver: "none".into(),
+            path: String::new(),
+            sha256: String::new(),
+            role: Role::Single,
+        }]),
+        [only] => Ok(vec![build(only, Role::Single)?]),
+        [old, new, ..] => Ok(vec![build(old, Role::Old)?, build(new, Role::New)?]),
+    }
+}
+
+fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64) -> Result<Bundle, Error> {
+    let ids = |paths: &[PathBuf]| paths.iter().map(|p| FileId::of(p)).collect::<Result<Vec<_>, _>>();
+    Ok(Bundle {
+        schema: 1,
+        tool: env!("CARGO_PKG_VERSION").into(),
+        scenario: job.source.file.clone(),
+        seed,
+        interactive: false,
+        slice_ns: engine::DEFAULT_SLICE.0,
+        cpus: args.cpus,
+        memory: args.memory.clone(),
+        cmdline: args.cmdline.clone(),
+        lun: args.lun.clone(),
+        kernel: FileId::of(&guest.kernel_path)?,
+        initrd: guest.initrd.as_deref().map(FileId::of).transpose()?,
+        module: ids(&args.module)?,
+        driver: ids(&job.drivers)?,
+        input: vec![],
+        state_hash: vec![],
+    })
+}
+
+/// Runs all builds, each in a thread of its own, into `dir`.
+pub fn execute(
+    job: &Job,
+    guest: &Guest,
+    seed: u64,
+    builds: Vec<Build>,
+    dir: &Path,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<Vec<BuildReport>, Error> {
+    let single = builds.len() == 1;
+    if !single && job.luns.iter().any(|l| l.file.is_some()) {
+        return Err(Error::Usage("--lun file=…: two builds cannot share a file; use size=…".into()));
+    }
+    let results = crossbeam::scope(|scope| {
+        let threads: Vec<_> = builds
+            .into_iter()
+            .enumerate()
+            .map(|(n, build)| {
+                let dir = match build.role {
+                    Role::Old => dir.join("old"),
+                    Role::New => dir.join("new"),
+                    Role::Single => dir.to_owned(),
+                };
+                let driver = job.drivers.get(n).map(PathBuf::as_path);
+                let meter = progress.start(&build.driver);
+                scope.spawn(move |_| execute_one(job, guest, seed, build, driver, &dir, meter, stop))
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap_or_else(|p| Err(panicked(&*p)))).collect::<Vec<_>>()
+    });
+    results.unwrap_or_else(|p| vec![Err(panicked(&*p))]).into_iter().collect()
+}
+
+fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+    let text = payload.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+    Error::Internal(text.unwrap_or_else(|| "the simulator panicked".into()))
+}
+
+#[allow(clippy::too_many_arguments)] // One call site; each is a different thing.
+fn execute_one(
+    job: &Job,
+    guest: &Guest,
+    seed: u64,
+    build: Build,
+    driver: Option<&Path>,
+    dir: &Path,
+    meter: Meter,
+    stop: &Stop,
+) -> Result<BuildReport, Error> {
+    let mut scenario = job.scenario.clone();
+    let stores = stores(&mut scenario, &job.luns)?;
+    let image = guest.image(&scenario, driver, Mode::Run)?;
+    let table = engine::SymbolTable::new(&guest.kernel.symbols, image.symbols.clone());
+    let unknown = check::unknown_symbols(&scenario, &table);
+    if !unknown.is_empty() {
+        return Err(job.source.problems(&unknown));
+    }
+    let mut host = Recorder { logs: Logs::create(dir)?, meter, stop };
+    let setup = Setup {
+        scenario: &scenario,
+        kernel: &guest.kernel,
+        modules: image.symbols,
+        offsets: guest.offsets,
+        initrd: image.initrd,
+        adapters: adapters::build(&scenario, seed, stores),
+        seed,
+        slice: engine::DEFAULT_SLICE,
+    };
+    let outcome = engine::run(setup, &mut host)?;
+    let seconds = host.meter.seconds();
+    host.meter.finish();
+    Ok(BuildReport::new(build, outcome, seconds))
+}
+
+/// Writes what happens to files.
+struct Recorder<'a> {
+    logs: Logs,
+    meter: Meter,
+    stop: &'a Stop,
+}
+
+impl Host for Recorder<'_> {
+    fn output(&mut self, terminal: usize, bytes: &[u8]) {
+        if terminal == 0 {
+            self.logs.console(bytes);
+        }
+    }
+    fn record(&mut self, record: &Record) {
+        self.logs.event(record);
+    }
+    fn poll(&mut self, status: &Status) -> Wish {
+        self.meter.show(status);
+        if self.stop.wanted() { Wish::Stop } else { Wish::Continue }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_numbers_or_ranges() {
+        assert_eq!(seeds("7").expect("good"), [7]);
+        assert_eq!(seeds("1..3").expect("good"), [1, 2, 3]);
+        assert_eq!(seeds("1..=3").expect("good"), [1, 2, 3]);
+        for bad in ["", "x", "3..1", "1..", "-1"] {
+            assert_eq!(seeds(bad).unwrap_err().exit_code(), 2, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Scenario files and the project's own scenarios.
+
+use crate::error::Error;
+use machine::scenario::{self, Problem, Scenario};
+use std::path::Path;
+
+/// A scenario as it was given.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// File name, or `builtin:NAME`.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The project's scenarios.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("release-during-remove", include_str!("../../../scenarios/release-during-remove.toml")),
+    ("release-during-remove-oops", include_str!("../../../scenarios/release-during-remove-oops.toml")),
+    ("probe", include_str!("../../../scenarios/probe.toml")),
+    ("boot", include_str!("../../../scenarios/boot.toml")),
+];
+
+/// The scenario that `run` without arguments runs.
+pub const DEFAULT: &str = "release-during-remove";
+
+impl Source {
+    /// Reads a file, or one of the project's scenarios.
+    pub fn find(name: &str) -> Result<Source, Error> {
+        let path = Path::new(name);
+        if path.is_file() {
+            let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+                std::io::ErrorKind::InvalidData => {
+                    Error::Scenario(format!("{name}: not a text file (UTF-8)"))
+                }
+                _ => Error::io(path, "read it")(e),
+            })?;
+            return Ok(Source { file: name.to_owned(), text });
+        }
+        match BUILT_IN.iter().find(|(n, _)| *n == name) {
+            Some((n, text)) => Ok(Source { file: format!("builtin:{n}"), text: (*text).to_owned() }),
+            None => {
+                let near = scenario::problem::nearest(name, BUILT_IN.iter().map(|(n, _)| *n));
+                let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                Err(Error::Usage(format!("{name}: neither a file nor a scenario of the project{hint}")))
+            }
+        }
+    }
+    /// The scenario, or its mistakes rendered.
+    pub fn parse(&self) -> Result<Scenario, Error> {
+        scenario::parse(&self.text).map_err(|p| self.problems(&p))
+    }
+    /// Mistakes as one error.
+    pub fn problems(&self, problems: &[Problem]) -> Error {
+        Error::Scenario(problems.iter().map(|p| self.show(p)).collect::<Vec<_>>().join("\n"))
+    }
+    /// A mistake with the line it stands on.
+    fn show(&self, p: &Problem) -> String {
+        let (line, column) = scenario::problem::line_column(&self.text, p.place.start);
+        let content = self.text.lines().nth(line - 1).unwrap_or("");
+        let inside = p.place.end.saturating_sub(p.place.start).max(1);
+        let rest = content.chars().count().saturating_sub(column - 1).max(1);
+        let marks = "^".repeat(inside.min(rest));
+        let margin = line.to_string().len();
+        format!(
+            "{}\n{:margin$} |\n{line} | {content}\n{:margin$} | {:>column$}",
+            p.render(&self.file, &self.text),
+            "",
+            "",
+            marks.chars().next().unwrap_or('^'),
+        ) + &marks[1..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_projects_scenarios_are_well_formed() {
+        for (name, text) in BUILT_IN {
+            let source = Source { file: (*name).into(), text: (*text).into() };
+            let scenario = source.parse().unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(scenario.name, *name);
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_shown_with_its_line() {
+        let source =
+            Source { file: "s.toml".into(), text: "schema = 1\nname = \"x\"\n[machine]\ncpu = 2\n".into() };
+        let text = source.parse().unwrap_err().to_string();
+        let expected =
+            "s.toml:4:1: unknown key in [machine] `cpu`; did you mean `cpus`?\n  |\n4 | cpu = 2\n  | ^^^";
+        assert_eq!(text, expected);
+        assert!(Source::find("release-during-remov").unwrap_err().to_string().contains("did you mean"));
+    }
+}
