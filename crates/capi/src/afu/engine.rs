@@ -389,7 +389,7 @@ impl SisliteAfu {
             bus.dma_write(cmd.pe, ea, bytes).map_err(data_error)?;
             cmd.moved += n as u64;
         }
-        if cmd.moved > 0 {
+        if cmd.moved > 0 && cmd.plan.transfer().1 {
             self.count_data(cmd, super::regs::fc::FC_CNT_AFURD);
         }
         cmd.stage = Stage::Ioasa;

@@ -3,6 +3,7 @@
 use super::pages::Identity;
 use super::target::finish;
 use super::*;
+use std::sync::{Arc, Mutex};
 
 fn target() -> Target {
     let id = Identity { vendor: "IBM".into(), product: "FlashSystem-9840".into(), revision: "1410".into() };
@@ -134,4 +135,76 @@ fn every_row_is_answered() {
         let got = target().plan(&Request { port: 0, lun_id: 0, cdb: &cdb, extent: (0, 1) });
         assert_ne!(got, Err(sense::INVALID_OPCODE), "{:02x}", c.opcode);
     }
+}
+
+/// A disk of the embedding program: it outlives the unit and may fail.
+#[derive(Clone)]
+struct Disk(Arc<Mutex<(MemStore, Option<StoreError>, u32)>>);
+
+impl Disk {
+    fn new() -> Disk {
+        Disk(Arc::new(Mutex::new((MemStore::new(1 << 20), None, 0))))
+    }
+    fn fail(&self, with: Option<StoreError>) {
+        self.0.lock().expect("one thread").1 = with;
+    }
+    fn flushes(&self) -> u32 {
+        self.0.lock().expect("one thread").2
+    }
+    fn with<T>(&self, act: impl FnOnce(&mut MemStore) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut disk = self.0.lock().expect("one thread");
+        disk.1.map_or_else(|| act(&mut disk.0), Err)
+    }
+}
+
+impl LunStore for Disk {
+    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StoreError> {
+        self.with(|m| m.read(offset, out))
+    }
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        self.with(|m| m.write(offset, data))
+    }
+    fn unmap(&mut self, offset: u64, len: u64) -> Result<(), StoreError> {
+        self.with(|m| m.unmap(offset, len))
+    }
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.with(|_| Ok(()))?;
+        self.0.lock().expect("one thread").2 += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_of_the_program_keeps_data_and_its_errors_become_sense() {
+    let disk = Disk::new();
+    let mut t = target();
+    let lun = t.unit(0).expect("unit");
+    lun.backing.attach(Box::new(disk.clone()));
+    lun.write(8192, &[7; 4096]).expect("works");
+    assert_eq!(run(&mut t, 0, "35"), Ok(Plan::Done));
+    assert_eq!(disk.flushes(), 1);
+    // Another run with the same disk.
+    let mut t = target();
+    let lun = t.unit(0).expect("unit");
+    lun.backing.attach(Box::new(disk.clone()));
+    let mut out = [0; 4096];
+    lun.read(8192, &mut out).expect("works");
+    assert_eq!(out, [7; 4096]);
+    disk.fail(Some(StoreError::Failed));
+    assert_eq!(lun.read(8192, &mut out), Err(sense::READ_ERROR.at(2)));
+    assert_eq!(lun.write(8192, &out), Err(sense::WRITE_ERROR.at(2)));
+    assert_eq!(lun.unmap(2, 1), Err(sense::WRITE_ERROR.at(2)));
+    assert_eq!(lun.write_same(2, 1, &[1; 4096]), Err(sense::WRITE_ERROR.at(2)));
+    assert_eq!(run(&mut t, 0, "35"), Err(sense::WRITE_ERROR));
+    disk.fail(Some(StoreError::Full));
+    let lun = t.unit(0).expect("unit");
+    assert_eq!(lun.write(8192, &out), Err(sense::SPACE_ALLOCATION.at(2)));
+    disk.fail(None);
+    // A loaded state waits for its store.
+    let bytes = postcard::to_stdvec(&t).expect("serializes");
+    let mut t: Target = postcard::from_bytes(&bytes).expect("its own bytes");
+    assert_eq!(run(&mut t, 0, "28 00 00 00 00 02 00 00 01"), Err(sense::NOT_READY));
+    assert!(run(&mut t, 0, "12 00 00 00 24").is_ok());
+    t.unit(0).expect("unit").backing.attach(Box::new(disk));
+    assert!(run(&mut t, 0, "28 00 00 00 00 02 00 00 01").is_ok());
 }

@@ -1,6 +1,7 @@
 //! The AFU on its bench, as the driver and the library use it.
 
 mod more;
+mod registers;
 
 use super::bench::Bench;
 use super::codes::*;
