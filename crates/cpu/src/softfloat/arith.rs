@@ -4,7 +4,7 @@
 
 use super::wide::{add2, leading_zeros2, mul as wide_mul, shl2, shr_jam2, sub2};
 use super::{Format, Kind, Mode, Num, Raw, Rounding, propagate, round};
-use crate::fpscr::bit::{VXIDI, VXIMZ, VXISI, VXSQRT, VXZDZ, ZX};
+use crate::fpscr::bit::{VXIDI, VXIMZ, VXISI, VXSQRT, VXZDZ, XX, ZX};
 
 /// A 256-bit significand, left-aligned: `sig / 2^255 * 2^exp`.
 #[derive(Clone, Copy)]
@@ -174,11 +174,12 @@ const ONE: Num = Num { kind: Kind::Finite, sign: false, exp: 0, sig: 1 << 127 };
 pub fn reciprocal(b: Num, format: Format) -> Raw {
     div(ONE, b, format)
 }
-/// 1 ÷ √b: the root is rounded to `format`, the quotient is not yet.
-pub fn reciprocal_sqrt(b: Num, format: Format, mode: Mode) -> Raw {
-    let root = round(sqrt(b, format), format, mode);
-    let r = div(ONE, root.num, format);
-    Raw { flags: r.flags | root.flags, ..r }
+/// 1 ÷ √b: the root is rounded to `root`, the quotient is not yet.
+/// `Unspecified:` as for the reciprocal.
+pub fn reciprocal_sqrt(b: Num, root: Format, rounding: Rounding) -> Raw {
+    let x = round(sqrt(b, root), root, Mode::quiet(rounding));
+    let r = div(ONE, x.num, root);
+    Raw { flags: r.flags | x.flags & !XX, ..r }
 }
 
 /// What software division needs to know of its operands: CR field

@@ -197,10 +197,6 @@ impl Num {
         };
         sign | magnitude
     }
-    /// Writes the nearest value that `format` holds.
-    pub fn pack_rounded(self, format: Format) -> u128 {
-        round(Raw::of(self), format, Mode::quiet(Rounding::NearestEven)).num.pack(format)
-    }
     /// A double.
     pub fn f64(bits: u64) -> Num {
         Num::unpack(bits as u128, DOUBLE)

@@ -35,12 +35,12 @@ arithmetic! {
     fmsubs SINGLE, |m, a, b, c| fma(a, c, b.negated_number(), m.rounding);
     fre      DOUBLE, |m, _a, b, _c| reciprocal(b, DOUBLE);
     fres     SINGLE, |m, _a, b, _c| reciprocal(b, SINGLE);
-    frsqrte  DOUBLE, |m, _a, b, _c| reciprocal_sqrt(b, DOUBLE, m);
-    frsqrtes SINGLE, |m, _a, b, _c| reciprocal_sqrt(b, SINGLE, m);
+    frsqrte  DOUBLE, |m, _a, b, _c| reciprocal_sqrt(b, DOUBLE, m.rounding);
+    frsqrtes SINGLE, |m, _a, b, _c| reciprocal_sqrt(b, DOUBLE, m.rounding);
     frsp     SINGLE, |m, _a, b, _c| to_single(b);
 }
 /// The operand of a rounding to single precision; a NaN loses what a single cannot hold.
-fn to_single(b: Num) -> Raw {
+pub(crate) fn to_single(b: Num) -> Raw {
     let raw = Raw::unary(b);
     if b.nan() { Raw { num: Num { sig: raw.num.sig >> 105 << 105, ..raw.num }, ..raw } } else { raw }
 }

@@ -11,8 +11,10 @@ macro_rules! to_integers {
             c.require_fp()?;
             let rounding = Option::unwrap_or($rounding, c.fp_mode().rounding);
             let i = to_int(operand(c, w.rb()), IntKind::$kind, rounding);
-            // `Unspecified:` a word result is extended into the high word.
-            c.fp_end_integer(&i, w.rc(), |c| c.set_fpr(w.rt(), i.value as u64))
+            // `Unspecified:` the high word of a word result: its sign, 0 for a NaN.
+            let nan = operand(c, w.rb()).nan() && IntKind::$kind == IntKind::I32;
+            let bits = if nan { i.value as u32 as u64 } else { i.value as u64 };
+            c.fp_end_integer(&i, w.rc(), |c| c.set_fpr(w.rt(), bits))
         }
     )* };
 }

@@ -72,19 +72,22 @@ impl Decimal {
 fn ps(w: Word) -> bool {
     w.0 & 0x200 != 0
 }
-/// Result and CR6 of an invalid operand. `Unspecified:` the result.
-const INVALID: (u128, u32) = (0, 1);
+/// CR6 of an overflow, and of an invalid operand.
 const SO: u32 = 1;
 
+/// Result and CR6, or `None` if an operand is invalid: CR6 tells, and VRT
+/// stays. `Unspecified:` the manual leaves it undefined.
 macro_rules! decimals {
     ($($name:ident |$a:ident, $b:ident, $w:ident| $e:expr;)*) => { $(
         #[doc = stringify!($name)]
         pub fn $name(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
             c.require_vec()?;
             let ($a, $b, $w) = (c.vr(w.vra()), c.vr(w.vrb()), w);
-            let (r, cr6) = $e.unwrap_or(INVALID);
-            c.set_vr(w.vrt(), r);
-            c.set_crf(6, cr6);
+            let result: Option<(u128, u32)> = $e;
+            if let Some((r, _)) = result {
+                c.set_vr(w.vrt(), r);
+            }
+            c.set_crf(6, result.map_or(SO, |(_, cr6)| cr6));
             Ok(())
         }
     )* };

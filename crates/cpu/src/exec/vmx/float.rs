@@ -4,7 +4,7 @@
 use super::*;
 use crate::softfloat::{
     EXTENDED, IntKind, Kind, Mode, Num, Raw, Rounding, SINGLE, add, compare, div, fma, from_int, integral, mul,
-    round, sqrt, to_int,
+    reciprocal, reciprocal_sqrt, round, to_int,
 };
 
 /// An operand.
@@ -48,8 +48,8 @@ floats! {
     vrfiz |_a, b| to_integral(b, Rounding::TowardZero);
     vrfip |_a, b| to_integral(b, Rounding::Up);
     vrfim |_a, b| to_integral(b, Rounding::Down);
-    vrefp |_a, b| estimate(b, |b| div(ONE, b, SINGLE));
-    vrsqrtefp |_a, b| estimate(b, |b| inverse_root(b));
+    vrefp |_a, b| reciprocal(b, SINGLE);
+    vrsqrtefp |_a, b| reciprocal_sqrt(b, SINGLE, NEAREST);
     vexptefp |_a, b| estimate(b, power_of_two);
     vlogefp |_a, b| estimate(b, logarithm);
 }
@@ -102,9 +102,6 @@ fn rounded(raw: Raw) -> Num {
 /// `Unspecified:` how much better it is than the manual asks.
 fn estimate(b: Num, f: impl Fn(Num) -> Raw) -> Raw {
     if b.nan() { Raw::unary(b) } else { f(b) }
-}
-fn inverse_root(b: Num) -> Raw {
-    div(ONE, rounded(sqrt(b, EXTENDED)), EXTENDED)
 }
 /// 2^b: 2 to the integer part times a power series of the fraction.
 fn power_of_two(b: Num) -> Raw {

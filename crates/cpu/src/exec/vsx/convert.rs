@@ -35,22 +35,22 @@ pub fn xscvspdpn(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     Ok(())
 }
 
-/// To integers, toward zero. A word is extended to the doubleword.
+/// To integers, toward zero. `Unspecified:` word 0 repeats a word result.
 macro_rules! to_integers {
-    ($($name:ident $kind:ident;)*) => { $(
+    ($($name:ident $kind:ident, $write:ident $t:ty;)*) => { $(
         #[doc = stringify!($name)]
         pub fn $name(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
             c.require_vsx()?;
             let i = to_int(scalar(c, w.xb()), IntKind::$kind, Rounding::TowardZero);
-            c.fp_end_integer(&i, false, |c| set_high(c, w.xt(), i.value as u64))
+            c.fp_end_integer(&i, false, |c| $write(c, w.xt(), i.value as $t))
         }
     )* };
 }
 to_integers! {
-    xscvdpsxds I64;
-    xscvdpuxds U64;
-    xscvdpsxws I32;
-    xscvdpuxws U32;
+    xscvdpsxds I64, set_high u64;
+    xscvdpuxds U64, set_high u64;
+    xscvdpsxws I32, set_words u32;
+    xscvdpuxws U32, set_words u32;
 }
 macro_rules! from_integers {
     ($($name:ident $t:ty, $format:ident;)*) => { $(

@@ -1,6 +1,7 @@
 //! Exponent and significand, data class.
 
 use super::*;
+use crate::exec::ldst;
 use crate::softfloat::{Kind, QUAD};
 
 /// The bits of a value, taken apart.
@@ -36,7 +37,7 @@ impl Parts {
         let shift = self.format.fraction_bits();
         self.bits & !(self.exponent_mask() << shift) | (exponent & self.exponent_mask()) << shift
     }
-    /// True if DCMX names the class; `least` is the exponent of the least normal.
+    /// True if DCMX names the class, with `denormal` as well as what the format calls so.
     pub(super) fn matches(self, dcmx: u32, denormal: bool) -> bool {
         let x = self.num();
         let bit = match (x.kind, x.sign) {
@@ -94,8 +95,7 @@ pub fn xststdcsp(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     c.require_vsx()?;
     let x = parts(c, w.xb());
     let num = x.num();
-    let through = Num::f32(num.pack_rounded(SINGLE) as u32);
-    let lost = num.nan() || through != num;
+    let lost = ldst::double(ldst::single(x.bits as u64)) != x.bits as u64;
     let bits = (num.sign as u32) << 3 | (x.matches(dcmx(w), num.denormal(SINGLE)) as u32) << 1 | lost as u32;
     set_result(c, w, bits)
 }

@@ -1,9 +1,9 @@
 //! Scalar arithmetic, multiply-add, estimates, rounding, minimum, maximum.
 
 use super::*;
-use crate::exec::float::negative_fma;
+use crate::exec::float::{negative_fma, to_single};
 use crate::softfloat::{
-    Raw, Rounding, add, div, fma, integral, mul, reciprocal, reciprocal_sqrt, round, sqrt, test_divide,
+    Rounding, add, div, fma, integral, mul, reciprocal, reciprocal_sqrt, round, sqrt, test_divide,
     test_sqrt,
 };
 
@@ -49,9 +49,9 @@ arithmetic! {
     xssqrtsp SINGLE, |m, _a, b| sqrt(b, SINGLE);
     xsredp DOUBLE, |m, _a, b| reciprocal(b, DOUBLE);
     xsresp SINGLE, |m, _a, b| reciprocal(b, SINGLE);
-    xsrsqrtedp DOUBLE, |m, _a, b| reciprocal_sqrt(b, DOUBLE, m);
-    xsrsqrtesp SINGLE, |m, _a, b| reciprocal_sqrt(b, SINGLE, m);
-    xsrsp SINGLE, |m, _a, b| Raw::unary(b);
+    xsrsqrtedp DOUBLE, |m, _a, b| reciprocal_sqrt(b, DOUBLE, m.rounding);
+    xsrsqrtesp SINGLE, |m, _a, b| reciprocal_sqrt(b, DOUBLE, m.rounding);
+    xsrsp SINGLE, |m, _a, b| to_single(b);
 }
 
 /// ±(a × y ± z), where y and z are XB and XT: type A adds XT, type M adds XB.

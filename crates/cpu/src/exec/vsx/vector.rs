@@ -70,7 +70,7 @@ both! {
     xvdivdp xvdivsp |m, a, b, f| round(div(a, b, f), f, m);
     xvsqrtdp xvsqrtsp |m, _a, b, f| round(sqrt(b, f), f, m);
     xvredp xvresp |m, _a, b, f| round(reciprocal(b, f), f, m);
-    xvrsqrtedp xvrsqrtesp |m, _a, b, f| round(reciprocal_sqrt(b, f, m), f, m);
+    xvrsqrtedp xvrsqrtesp |m, _a, b, f| round(reciprocal_sqrt(b, f, m.rounding), f, m);
     xvmaxdp xvmaxsp |_m, a, b, f| Outcome::exact(maximum(a, b), f);
     xvmindp xvminsp |_m, a, b, f| Outcome::exact(minimum(a, b), f);
     xvrdpi  xvrspi  |_m, _a, b, f| integral(b, Rounding::NearestAway).silent(f);
