@@ -1,4 +1,6 @@
 //! Integration tests.
+#![forbid(unsafe_code)]
 
+mod determinism;
 mod oracle;
 mod privtest;

@@ -1,1 +1,4 @@
-//! Integration tests live in `it/`.
+//! What integration tests and measurements share: a guest that boots. The tests live in `it/`.
+#![forbid(unsafe_code)]
+
+pub mod boot;

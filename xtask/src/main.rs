@@ -1,7 +1,11 @@
 //! Project tasks: `cargo xtask <task>`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod guest;
+mod licences;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -19,14 +23,25 @@ struct Cli {
 enum Task {
     /// Prepare what the guest is made of: kernel, modules, both driver builds, tools, guest programs
     Guest(guest::Args),
+    /// Run everything that proves the project
+    Test(test::Args),
+    /// Check the project's own rules
+    Tidy,
+    /// Write the generated pages
+    Docs,
+    /// Measure our boot beside QEMU's
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
-        Task::Guest(args) => {
-            guest::run(&args).map_err(|error| (error.exit_code(), miette::Report::new(error)))
-        }
+        Task::Guest(args) => guest::run(&args),
+        Task::Test(args) => return test::run(&args),
+        Task::Tidy => return tidy::run(),
+        Task::Docs => return tidy::docs(),
+        Task::Bench(args) => return bench::run(&args),
     };
+    let outcome = outcome.map_err(|error| (error.exit_code(), miette::Report::new(error)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, report)) => {

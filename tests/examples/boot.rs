@@ -1,0 +1,71 @@
+//! `boot hash N`: boots the prepared guest for N instructions and prints the state's hash again and again; `cargo xtask test`
+//! compares the lines of the debug and the release build. `boot time CPUS`: boots to init and prints numbers for
+//! `cargo xtask bench`. One program, because linking a second one costs a minute.
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_types)] // It measures wall time.
+
+use std::time::Instant;
+
+use fabric::{NoInjection, Ticks};
+use it::boot::{Guest, samples};
+use machine::Stop;
+
+fn main() -> Result<(), String> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let number = words.get(1).and_then(|text| text.parse::<u64>().ok());
+    match (words.first().map(String::as_str), number) {
+        (Some("hash"), Some(instructions)) => hash(instructions),
+        (Some("time"), Some(cpus)) => time(cpus as usize),
+        _ => Err("usage: boot hash INSTRUCTIONS | boot time CPUS".into()),
+    }
+}
+
+/// Boots for some instructions, on one CPU and on two, and prints the state's hash again and again.
+fn hash(instructions: u64) -> Result<(), String> {
+    let guest = Guest::prepared()?;
+    for cpus in [1, 2] {
+        for sample in samples(&mut guest.machine(cpus, 1)?, instructions / 2) {
+            println!("{cpus} {:10} {:12} {:032x}", sample.instructions, sample.now.0, sample.hash);
+        }
+    }
+    Ok(())
+}
+
+/// Init's first words on the console.
+const INIT: &[u8] = b"capisim guest, mode";
+
+/// Boots to init's first line and prints one line of numbers.
+fn time(cpus: usize) -> Result<(), String> {
+    let guest = Guest::prepared()?;
+    let mut machine = guest.machine(cpus, 1)?;
+    drop(guest);
+    let (start, mut console) = (Instant::now(), vec![]);
+    while !console.windows(INIT.len()).any(|text| text == INIT) {
+        let stop = machine.run(Ticks::secs(600), &mut NoInjection);
+        let fresh = machine.take_output(0);
+        console.drain(..console.len().saturating_sub(INIT.len()));
+        console.extend(fresh);
+        machine.take_records();
+        if stop != Stop::Activity && !console.windows(INIT.len()).any(|text| text == INIT) {
+            return Err(format!("the guest ended before init: {stop:?}"));
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let touched = machine.memory().touched_bytes();
+    let virtual_seconds = machine.now().as_secs_f64();
+    println!(
+        "{{\"seconds\":{seconds:.3},\"instructions\":{},\"virtual_seconds\":{virtual_seconds:.3},\"touched\":{touched},\
+         \"peak\":{}}}",
+        machine.instructions(),
+        peak_resident()
+    );
+    Ok(())
+}
+
+/// Most bytes this process had in memory.
+fn peak_resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|text| text.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or_default() << 10
+}

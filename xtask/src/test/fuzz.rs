@@ -1,0 +1,74 @@
+//! The fuzz stage: every target for some seconds, two at a time.
+
+use std::process::Command;
+use std::sync::Mutex;
+
+use super::cargo::{check, output, root};
+use super::{Args, Counts, Failure, Outcome};
+
+const QUICK_SECONDS: u64 = 3;
+
+/// Builds the fuzzers and runs all targets.
+///
+/// They are built as `dev`: arithmetic overflow and debug assertions then count as findings.
+pub fn run(args: &Args) -> Outcome {
+    check(&["build", "--quiet", "--package", "fuzz"])?;
+    let program = program()?;
+    let mut list = Command::new(&program);
+    list.arg("--list");
+    let list = output(list, "cargo run --package fuzz -- --list")?;
+    let targets: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let seconds = if args.quick { QUICK_SECONDS } else { args.fuzz_seconds };
+    let (next, outcomes) = (Mutex::new(targets.iter()), Mutex::new(vec![]));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let target = next.lock().expect("no worker panics").next();
+                    let Some(target) = target else { break };
+                    let outcome = one(&program, target, seconds, args.fuzz_seed);
+                    outcomes.lock().expect("no worker panics").push(outcome);
+                }
+            });
+        }
+    });
+    judge(outcomes.into_inner().expect("no worker panics"))
+}
+
+/// The program that cargo built; it tells where by itself.
+fn program() -> Result<std::path::PathBuf, Failure> {
+    let own = std::env::current_exe().map_err(|error| Failure::one(error.to_string(), "cargo xtask test"))?;
+    Ok(own.with_file_name(format!("fuzz{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn one(program: &std::path::Path, target: &str, seconds: u64, seed: u64) -> Outcome {
+    let repeat = format!("cargo run --package fuzz -- {target} --seconds {seconds} --seed {seed}");
+    let mut command = Command::new(program);
+    let words = [target, "--seconds", &seconds.to_string(), "--seed", &seed.to_string()];
+    let output = command.current_dir(root()).args(words).output();
+    let output = output.map_err(|error| Failure::one(error.to_string(), &*repeat))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    if output.status.success() {
+        return Ok(Counts::passed(1));
+    }
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    Err(Failure::one(format!("target {target}: {}", output.status), repeat))
+}
+
+fn judge(outcomes: Vec<Outcome>) -> Outcome {
+    let (mut counts, mut texts, mut repeats) = (Counts::default(), vec![], vec![]);
+    for outcome in outcomes {
+        match outcome {
+            Ok(more) => counts += more,
+            Err(failure) => {
+                counts += failure.counts;
+                texts.push(failure.text);
+                repeats.push(failure.repeat);
+            }
+        }
+    }
+    let (text, repeat) = (texts.join("; "), repeats.join("\n   "));
+    if texts.is_empty() { Ok(counts) } else { Err(Failure { counts, text, repeat }) }
+}

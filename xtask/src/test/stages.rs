@@ -1,0 +1,83 @@
+//! The stages, in the order in which a failure is cheapest to find.
+
+use super::cargo::{cargo, check, output, test};
+use super::{Args, Counts, Failure, Outcome, Stage, determinism, fuzz};
+use crate::{guest, licences, tidy};
+
+/// All stages.
+pub const STAGES: &[Stage] = &[
+    Stage { name: "fmt", about: "the code is formatted", guest: false, run: fmt },
+    Stage { name: "tidy", about: "the project's own rules", guest: false, run: tidy_stage },
+    Stage { name: "licences", about: "every dependency may be used", guest: false, run: licences_stage },
+    Stage { name: "clippy", about: "no lint finds anything", guest: false, run: clippy },
+    Stage { name: "unit", about: "tests beside the code", guest: false, run: unit },
+    Stage { name: "fuzz", about: "hostile guests and files", guest: false, run: fuzz::run },
+    Stage { name: "guest", about: "guest artifacts are there", guest: true, run: guest_stage },
+    Stage { name: "it", about: "integration tests", guest: true, run: integration },
+    Stage {
+        name: "determinism",
+        about: "debug and release reach one state",
+        guest: true,
+        run: determinism::run,
+    },
+    Stage { name: "scenarios", about: "the default run and its verdict", guest: true, run: scenarios },
+];
+
+fn fmt(_: &Args) -> Outcome {
+    check(&["fmt", "--all", "--check"])
+}
+
+fn clippy(_: &Args) -> Outcome {
+    check(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+}
+
+fn tidy_stage(_: &Args) -> Outcome {
+    let report = tidy::check();
+    report.findings.iter().for_each(|finding| println!("{finding}"));
+    let counts = Counts { passed: report.good, failed: report.findings.len() as u64 };
+    match counts.failed {
+        0 => Ok(counts),
+        n => Err(Failure { counts, text: format!("{n} findings"), repeat: "cargo xtask tidy".into() }),
+    }
+}
+
+fn licences_stage(_: &Args) -> Outcome {
+    let repeat = "cargo xtask test --only licences";
+    let mut counts = licences::check().map_err(|text| Failure::one(text, repeat))?;
+    let installed = cargo(&["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    if installed {
+        counts += check(&["deny", "check", "licenses", "bans", "sources"])?;
+    }
+    Ok(counts)
+}
+
+fn unit(_: &Args) -> Outcome {
+    test(&["test", "--workspace", "--lib", "--bins", "--no-fail-fast"])
+}
+
+fn guest_stage(_: &Args) -> Outcome {
+    let repeat = "cargo xtask guest";
+    let artifacts = guest::ensure(&guest::Args::default())
+        .map_err(|error| Failure::one(format!("{:?}", miette::Report::new(error)), repeat))?;
+    println!("kernel {} with {} files", artifacts.kernel, artifacts.files().len());
+    Ok(Counts::passed(1))
+}
+
+/// In the same profile as the unit tests and xtask itself: a release link of everything costs minutes.
+fn integration(_: &Args) -> Outcome {
+    test(&["test", "--package", "it", "--test", "it", "--no-fail-fast"])
+}
+
+/// The program's own verdict; its selftest swaps and renames the drivers.
+fn scenarios(_: &Args) -> Outcome {
+    let help = ["run", "--quiet", "--release", "--package", "capisim", "--", "run", "--help"];
+    let mut counts = Counts::default();
+    if !output(cargo(&help), &format!("cargo {}", help.join(" "))).is_ok_and(|text| text.contains("SCENARIO"))
+    {
+        println!("`capisim run` does not exist yet: nothing to judge");
+        return Ok(counts);
+    }
+    counts += check(&["run", "--quiet", "--package", "xtask", "--", "run"])?;
+    counts += check(&["run", "--quiet", "--package", "xtask", "--", "run", "--selftest"])?;
+    Ok(counts)
+}
