@@ -93,10 +93,10 @@ pub enum GuestError {
 }
 
 impl GuestError {
-    /// Exit code of the process: 5 is "the environment lacks something", which all of these are, but for our own sources.
+    /// Exit code of the process: 5 is "the environment lacks something", which all of these are, but for our own sources (4).
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Program { .. } => 1,
+            Self::Program { .. } => 4,
             _ => 5,
         }
     }

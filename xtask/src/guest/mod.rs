@@ -4,6 +4,7 @@
 //! [`programs`]; the result is the manifest that `capisim::artifacts` reads.
 
 mod apt;
+mod assemble;
 mod build;
 mod command;
 mod compare;
@@ -18,20 +19,19 @@ mod units;
 mod version;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use capisim::artifacts::{Artifact, Artifacts, SCHEMA, cache_dir};
-use capisim::initramfs::{Module, check_vermagic, kernel_vermagic};
+use capisim::artifacts::{Artifacts, cache_dir};
 use clap::ValueEnum;
 
 pub use error::{GuestError, Result};
 
 use apt::Apt;
-use build::Inputs;
-use store::{Store, plain};
-use units::{Units, find, missing};
-use version::{KernelName, choose_kernel};
+use store::Store;
+use units::Units;
+use version::choose_kernel;
 
 /// Version of what is built and how: another number makes every cache build anew.
 const RECIPE: u32 = 2;
@@ -101,29 +101,27 @@ pub enum Format {
 /// The task: prepares, then prints what there is.
 pub fn run(args: &Args) -> Result<()> {
     let found = if args.list { Artifacts::all(&cache_dir()?) } else { vec![ensure(args)?] };
-    match args.format {
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&found).expect("a manifest has a form in JSON");
-            println!("{text}");
-        }
-        Format::Human if found.is_empty() => println!("nothing is prepared; run `cargo xtask guest`"),
-        Format::Human => found.iter().for_each(print),
-    }
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&found).expect("a manifest has a form in JSON"),
+        Format::Human if found.is_empty() => "nothing is prepared; run `cargo xtask guest`".to_owned(),
+        Format::Human => found.iter().map(describe).collect::<Vec<_>>().join("\n"),
+    };
+    // A reader that closed the pipe has seen enough.
+    let _ = writeln!(std::io::stdout(), "{text}");
     Ok(())
 }
 
-fn print(artifacts: &Artifacts) {
-    println!("kernel {} ({})", artifacts.kernel, artifacts.suite);
+fn describe(artifacts: &Artifacts) -> String {
+    let mut lines = vec![format!("kernel {} ({})", artifacts.kernel, artifacts.suite)];
     for (name, file) in artifacts.files() {
-        println!("  {name:18} {} {:>9}  {}", &file.sha256[..12], file.bytes, file.path.display());
+        let (hash, bytes, path) = (&file.sha256[..12], file.bytes, file.path.display());
+        lines.push(format!("  {name:18} {hash} {bytes:>9}  {path}"));
     }
-    for (name, folder) in [
-        ("modules", &artifacts.modules_dir),
-        ("headers", &artifacts.headers_dir),
-        ("tools", &artifacts.tools_dir),
-    ] {
-        println!("  {name:18} {:12} {:>9}  {}", "", "", folder.display());
+    let folders = [&artifacts.modules_dir, &artifacts.headers_dir, &artifacts.tools_dir, &artifacts.uapi_dir];
+    for (name, folder) in ["modules", "headers", "tools", "uapi"].into_iter().zip(folders) {
+        lines.push(format!("  {name:18} {:22}  {}", "", folder.display()));
     }
+    lines.join("\n")
 }
 
 /// The artifacts `args` asks for, prepared now if they are not there or not what they were.
@@ -228,106 +226,7 @@ fn prepare(store: &Store, args: &Args) -> Result<Artifacts> {
     }
     store.download(&units.all())?;
     [&tools, &guest].iter().try_for_each(|apt| apt.drop_caches())?;
-    assemble(store, args, &kernel, &units)
-}
-
-/// Unpacks the units, builds from them, and describes the result.
-fn assemble(store: &Store, args: &Args, kernel: &KernelName, units: &Units<'_>) -> Result<Artifacts> {
-    let at = store.unpack(&units.kernel, units::finish_kernel)?;
-    let toolchain = store.unpack(&units.toolchain, |half| units::finish_toolchain(half, &units.compiler))?;
-    let busybox = store.unpack(&units.busybox, |_| Ok(()))?;
-    let source = store.unpack(&units.source, |half| units::finish_source(store, half))?;
-    let qemu_user = store.unpack(&units.qemu_user, units::finish_qemu_user)?;
-    let qemu_system = units.qemu_system.as_ref().map(|unit| store.unpack(unit, units::finish_qemu_system));
-    let qemu_system = qemu_system.transpose()?;
-
-    let modules_dir = modules_dir(&at, &kernel.release)?;
-    let headers_dir = at.join(format!("usr/src/linux-headers-{}", kernel.release));
-    let tools_dir = toolchain.join("bin");
-    let vmlinux = at.join(format!("boot/vmlinux-{}", kernel.release));
-    let [cxl, stock] = ["cxl.ko", "cxlflash.ko"].map(|name| {
-        find(&modules_dir, |file| file == name || file.strip_suffix(".xz") == Some(name))?
-            .ok_or_else(|| missing(&format!("linux-image-{}", kernel.release), name))
-    });
-    let (cxl, stock) = (cxl?, stock?);
-    let inputs = Inputs {
-        release: &kernel.release,
-        headers: &headers_dir,
-        tools: &tools_dir,
-        source: &source,
-        stock: &stock,
-    };
-    let folder = driver_folder(kernel, units);
-    if args.force {
-        store.discard(&folder)?;
-    }
-    let built = build::build(store, &folder, &inputs)?;
-    let magic = kernel_vermagic(&vmlinux)?;
-    for path in [&stock, &built.pristine, &built.prefix, &cxl] {
-        check_vermagic(&Module::read(path)?, &magic)?;
-    }
-
-    let origin = |name: &str, unit: &store::Unit<'_>| describe(name, unit);
-    let image = origin("linux-image-", &units.kernel);
-    let artifact = |path: PathBuf, origin: &str| Artifact::of(path, origin);
-    let optional =
-        |folder: Option<&PathBuf>, fits: &dyn Fn(&str) -> bool, origin: &str| -> Result<Option<Artifact>> {
-            let found = folder.map(|folder| find(folder, fits)).transpose()?.flatten();
-            Ok(found.map(|path| Artifact::of(path, origin)).transpose()?)
-        };
-    let user = origin("qemu-user", &units.qemu_user);
-    let system = units.qemu_system.as_ref().map_or(String::new(), |unit| origin("qemu-system-ppc", unit));
-    let wrappers = qemu_system.as_ref().map(|folder| folder.join("bin"));
-    let gcc = format!("usr/bin/{}gcc-{}", units::CROSS, units.compiler);
-    let built_from = format!("built from {}", origin("linux-source-", &units.source));
-    Ok(Artifacts {
-        schema: SCHEMA,
-        recipe: RECIPE,
-        suite: args.suite.clone(),
-        kernel: kernel.release.clone(),
-        modules_dir,
-        headers_dir,
-        tools_dir,
-        uapi_dir: at.join("uapi"),
-        vmlinux: artifact(vmlinux, &image)?,
-        config: artifact(at.join(format!("boot/config-{}", kernel.release)), &image)?,
-        cxl: artifact(cxl, &image)?,
-        cxlflash_stock: artifact(stock, &image)?,
-        cxlflash_pristine: artifact(built.pristine, &built_from)?,
-        cxlflash_prefix: artifact(built.prefix, &format!("{built_from}, lock interruptible"))?,
-        offsets: artifact(built.offsets, &format!("built from {}", origin("linux-headers-", &units.kernel)))?,
-        busybox: artifact(busybox_path(&busybox)?, &origin("busybox", &units.busybox))?,
-        cross_gcc: artifact(toolchain.join(gcc), &origin("gcc-", &units.toolchain))?,
-        qemu_user: optional(Some(&qemu_user), &|name| name.starts_with("qemu-ppc64le"), &user)?,
-        qemu_system: optional(wrappers.as_ref(), &|name| name == "qemu-system-ppc64", &system)?,
-        skiboot: optional(qemu_system.as_ref(), &|name| name == "skiboot.lid", &system)?,
-        programs: Default::default(),
-        packages: units.all().iter().flat_map(|unit| unit.ids()).collect(),
-    })
-}
-
-/// Everything that decides the builds: kernel, source, compiler and recipe.
-fn driver_folder(kernel: &KernelName, units: &Units<'_>) -> String {
-    let inputs = [units.kernel.ids(), units.source.ids(), units.toolchain.ids()].concat();
-    let version = units.kernel.ids().first().map_or(String::new(), |id| plain(&id.version));
-    format!("drivers/{}_{version}_{}_r{RECIPE}", kernel.release, store::key_of(&inputs))
-}
-
-fn describe(prefix: &str, unit: &store::Unit<'_>) -> String {
-    let id = unit.ids().into_iter().find(|id| id.name.starts_with(prefix));
-    id.map_or(prefix.to_owned(), |id| format!("{} {} {}", id.name, id.version, id.architecture))
-}
-
-fn modules_dir(at: &Path, release: &str) -> Result<PathBuf> {
-    let places = ["lib/modules", "usr/lib/modules"].map(|base| at.join(base).join(release).join("kernel"));
-    let found = places.into_iter().find(|path| path.is_dir());
-    found.ok_or_else(|| missing(&format!("linux-image-{release}"), "lib/modules"))
-}
-
-fn busybox_path(at: &Path) -> Result<PathBuf> {
-    let path =
-        ["usr/bin/busybox", "bin/busybox"].map(|name| at.join(name)).into_iter().find(|path| path.is_file());
-    path.ok_or_else(|| missing("busybox-static", "bin/busybox"))
+    assemble::assemble(store, args, &kernel, &units)
 }
 
 /// The folder of the guest's programs in this repository.

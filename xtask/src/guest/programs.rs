@@ -44,7 +44,7 @@ struct Source {
 
 /// Whether every program of `firmware` is in `artifacts` as its sources are now.
 pub fn are_current(firmware: &Path, artifacts: &Artifacts) -> Result<bool> {
-    let sources = read_sources(firmware, artifacts)?;
+    let sources = read_sources(firmware, &toolset(artifacts))?;
     let same = |source: &Source| {
         artifacts.programs.get(&source.name).is_some_and(|program| program.key == source.key)
     };
@@ -59,7 +59,7 @@ pub fn compile_all(
     artifacts: &Artifacts,
 ) -> Result<(BTreeMap<String, Program>, Option<GuestError>)> {
     let (mut programs, mut failure) = (BTreeMap::new(), None);
-    for source in read_sources(firmware, artifacts)? {
+    for source in read_sources(firmware, &toolset(artifacts))? {
         let relative = format!("programs/{}_{}", source.name, &source.key[..16]);
         match store.make(&relative, |half| compile(&source, firmware, artifacts, &half.join(&source.name))) {
             Ok(place) => {
@@ -117,50 +117,100 @@ fn compile(source: &Source, firmware: &Path, artifacts: &Artifacts, output: &Pat
     Ok(())
 }
 
-fn read_sources(firmware: &Path, artifacts: &Artifacts) -> Result<Vec<Source>> {
-    let folders: Vec<PathBuf> = list(firmware)?.into_iter().filter(|path| path.is_dir()).collect();
+/// What the compiled program depends on besides its sources.
+fn toolset(artifacts: &Artifacts) -> String {
+    // The folders of the toolchain and of the kernel's interface are named by their versions.
+    let version =
+        |path: &Path| path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let places = [&artifacts.tools_dir, &artifacts.uapi_dir].map(|path| version(path).unwrap_or_default());
+    format!("{}\n{places:?}\n{FLAGS:?}\n{BARE_FLAGS:?}\n", artifacts.cross_gcc.sha256)
+}
+
+fn read_sources(firmware: &Path, toolset: &str) -> Result<Vec<Source>> {
+    let (folders, mut shared): (Vec<PathBuf>, Vec<PathBuf>) =
+        list(firmware)?.into_iter().partition(|path| path.is_dir());
     let is_program = |folder: &&PathBuf| folder.join("main.c").is_file() || folder.join("link.ld").is_file();
-    let mut shared = list(firmware)?;
     for folder in folders.iter().filter(|folder| !is_program(folder)) {
         shared.extend(list(folder)?);
     }
     let shared = digest(firmware, &shared)?;
-    let compiler = &artifacts.cross_gcc.sha256;
     let mut sources = Vec::new();
     for folder in folders.iter().filter(is_program) {
         let files = list(folder)?;
-        let is = |path: &Path, suffixes: &[&str]| {
-            path.extension()
-                .and_then(|suffix| suffix.to_str())
-                .is_some_and(|suffix| suffixes.contains(&suffix))
-        };
         let own = digest(firmware, &files)?;
-        // The folder of the toolchain and of the kernel's interface are named by their versions.
-        let places = [&artifacts.tools_dir, &artifacts.uapi_dir].map(|path| version_of(path));
-        let recipe = format!("{own}\n{shared}\n{compiler}\n{places:?}\n{FLAGS:?}\n{BARE_FLAGS:?}\n");
         sources.push(Source {
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             folder: folder.clone(),
-            units: files.iter().filter(|path| is(path, &["c", "S"])).cloned().collect(),
+            units: files.iter().filter(|path| has_suffix(path, &["c", "S"])).cloned().collect(),
             linker_script: files.iter().find(|path| path.ends_with("link.ld")).cloned(),
-            key: hash_bytes(recipe.as_bytes()),
+            key: hash_bytes(format!("{own}\n{shared}\n{toolset}").as_bytes()),
         });
     }
     Ok(sources)
 }
 
-fn version_of(path: &Path) -> String {
-    let unit = path.parent().and_then(Path::file_name).unwrap_or_default();
-    unit.to_string_lossy().into_owned()
+fn has_suffix(path: &Path, suffixes: &[&str]) -> bool {
+    path.extension().and_then(|suffix| suffix.to_str()).is_some_and(|suffix| suffixes.contains(&suffix))
 }
 
 /// One hash of the names and the contents of the files that can be compiled or included.
 fn digest(firmware: &Path, files: &[PathBuf]) -> Result<String> {
     let mut text = String::new();
-    for path in files.iter().filter(|path| path.is_file()) {
+    for path in files.iter().filter(|path| path.is_file() && has_suffix(path, &["c", "h", "S", "ld"])) {
         let content = fs::read(path).map_err(GuestError::io(path, "read it"))?;
         let name = path.strip_prefix(firmware).unwrap_or(path).display().to_string();
         text.push_str(&format!("{name} {}\n", hash_bytes(&content)));
     }
     Ok(hash_bytes(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().expect("a file has a folder")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_a_program_bare_metal_or_shared() {
+        let at = std::env::temp_dir().join(format!("capisim-programs-{}", std::process::id()));
+        write(
+            &at,
+            &[
+                ("a/main.c", "1"),
+                ("a/b.c", "2"),
+                ("a/README.md", "x"),
+                ("bare/link.ld", "3"),
+                ("bare/head.S", "4"),
+            ],
+        );
+        write(&at, &[("common/c.h", "5"), ("notes.md", "6")]);
+        let keys = |toolset: &str| {
+            let found = read_sources(&at, toolset).expect("read");
+            let names: Vec<&str> = found.iter().map(|source| source.name.as_str()).collect();
+            assert_eq!(names, ["a", "bare"]);
+            assert_eq!(found[0].units, [at.join("a/b.c"), at.join("a/main.c")]);
+            assert_eq!(
+                (found[0].linker_script.clone(), found[1].linker_script.clone()),
+                (None, Some(at.join("bare/link.ld")))
+            );
+            [found[0].key.clone(), found[1].key.clone()]
+        };
+        let first = keys("gcc 1");
+        write(&at, &[("a/README.md", "y"), ("bare/expected.txt", "z")]);
+        assert_eq!(keys("gcc 1"), first, "what is not compiled does not count");
+        write(&at, &[("a/b.c", "changed")]);
+        let second = keys("gcc 1");
+        assert_eq!((second[0] != first[0], second[1] == first[1]), (true, true));
+        write(&at, &[("common/c.h", "changed")]);
+        let third = keys("gcc 1");
+        assert_eq!((third[0] != second[0], third[1] != second[1]), (true, true));
+        assert_ne!(keys("gcc 2"), third);
+        fs::remove_dir_all(&at).expect("removed");
+    }
 }

@@ -161,3 +161,46 @@ pub fn remove(path: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_there_whole_or_not_at_all() {
+        let root = std::env::temp_dir().join(format!("capisim-store-{}", std::process::id()));
+        remove(&root).expect("nothing is left of an earlier test");
+        let store = Store::open(&root, true).expect("opened");
+        let write =
+            |half: &Path| fs::write(half.join("file"), "text").map_err(GuestError::io(half, "write it"));
+        let interrupted = store.make("unit/a", |half| {
+            write(half)?;
+            Err(GuestError::Download { reason: "no carrier".into() })
+        });
+        assert!(interrupted.is_err() && !root.join("unit/a").exists());
+        let place = store.make("unit/a", write).expect("made");
+        assert_eq!(fs::read_to_string(place.join("file")).expect("it is there"), "text");
+        store.make("unit/a", |_| panic!("it is in place")).expect("kept");
+        store.discard("unit/a").expect("removed");
+        assert!(!place.exists());
+
+        fs::create_dir_all(store.temporary("half")).expect("made");
+        drop(store);
+        let store = Store::open(&root, true).expect("opened again: the lock went with the first");
+        assert!(!store.temporary("half").exists());
+        remove(&root).expect("removed");
+    }
+
+    #[test]
+    fn the_key_depends_on_every_version() {
+        let id = |version: &str| PackageId {
+            name: "a".into(),
+            version: version.into(),
+            architecture: "all".into(),
+            sha256: String::new(),
+        };
+        assert_eq!(key_of(&[id("1")]), key_of(&[id("1")]));
+        assert_ne!(key_of(&[id("1")]), key_of(&[id("2")]));
+        assert_eq!(plain("1:2.0/3"), "1-2.0-3");
+    }
+}

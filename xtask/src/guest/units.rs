@@ -1,4 +1,7 @@
 //! What is fetched: which packages make up the kernel, the toolchain, the source, busybox, QEMU, and how each is finished.
+//!
+//! A unit's folder is named by its packages. Whoever changes how a unit is finished changes [`LAYOUT`] too, so that a cache made
+//! before is not taken for one made now.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,6 +20,9 @@ const OTHER_SUITE: &str = "choose another --suite or --kernel-version; --force r
 /// Part of every host that has apt; the private copies would only come in the way of the host's own.
 const OF_THE_HOST: [&str; 8] =
     ["libc6", "libgcc-s1", "libstdc++6", "debconf", "dpkg", "install-info", "perl", "init-system-helpers"];
+
+/// Version of the way units are finished; ends the name of every unit's folder.
+const LAYOUT: &str = "";
 
 /// The prefix of the cross tools.
 pub const CROSS: &str = "powerpc64le-linux-gnu-";
@@ -66,11 +72,11 @@ impl<'a> Units<'a> {
             version.push_str("_own-libc");
             kbuild.extend(libraries.iter().cloned());
         }
-        let unit = |folder: String, packages| Unit { folder, packages };
+        let unit = |folder: String, packages| Unit { folder: folder + LAYOUT, packages };
         let toolchain_unit = unit(String::new(), vec![(tools, toolchain), (guest, vec![musl])]);
         Ok(Self {
             toolchain: Unit {
-                folder: format!("toolchains/gcc-{compiler}_{}", key_of(&toolchain_unit.ids())),
+                folder: format!("toolchains/gcc-{compiler}_{}{LAYOUT}", key_of(&toolchain_unit.ids())),
                 ..toolchain_unit
             },
             kernel: unit(
@@ -102,7 +108,7 @@ fn plan_qemu_user(tools: &Apt) -> Result<Unit<'_>> {
     let package = found.into_values().max_by_key(|package| package.bytes);
     let package = package.map_or_else(|| tools.one("qemu-user", OTHER_SUITE), Ok)?;
     Ok(Unit {
-        folder: format!("qemu-user/{}", plain(&package.id.version)),
+        folder: format!("qemu-user/{}{LAYOUT}", plain(&package.id.version)),
         packages: vec![(tools, vec![package])],
     })
 }
@@ -112,7 +118,7 @@ fn plan_qemu_system(tools: &Apt, libraries: Vec<Package>) -> Result<Unit<'_>> {
     let mut packages = tools.closure(&roots, &OF_THE_HOST)?;
     packages.extend(libraries);
     let ids: Vec<_> = packages.iter().map(|package| package.id.clone()).collect();
-    Ok(Unit { folder: format!("qemu-system/{}", key_of(&ids)), packages: vec![(tools, packages)] })
+    Ok(Unit { folder: format!("qemu-system/{}{LAYOUT}", key_of(&ids)), packages: vec![(tools, packages)] })
 }
 
 /// Makes the headers usable where they lie, and a folder of the interface that programs include.
@@ -167,13 +173,13 @@ pub fn finish_toolchain(half: &Path, compiler: &str) -> Result<()> {
 pub fn finish_qemu_system(half: &Path) -> Result<()> {
     let bin = half.join("bin");
     fs::create_dir_all(&bin).map_err(GuestError::io(&bin, "create it"))?;
+    let mut environment = library_path(half)?;
+    // Else it looks for its modules in the host's folders, and stops at those of another build.
+    for folder in host_folders(half)?.iter().filter(|folder| half.join(folder).join("qemu").is_dir()) {
+        environment.push_str(&format!(" QEMU_MODULE_DIR=\"$d/{folder}/qemu\""));
+    }
     let name = "qemu-system-ppc64";
-    wrap(
-        &bin.join(name),
-        name,
-        &library_path(half)?,
-        "-L \"$d/usr/share/qemu\" -L \"$d/usr/share/seabios\" ",
-    )?;
+    wrap(&bin.join(name), name, &environment, "-L \"$d/usr/share/qemu\" -L \"$d/usr/share/seabios\"")?;
     start_through_loader(half)
 }
 
@@ -205,34 +211,36 @@ pub fn finish_source(store: &Store, half: &Path) -> Result<()> {
     remove(&half.join("usr"))
 }
 
-fn wrap(path: &Path, tool: &str, libraries: &str, options: &str) -> Result<()> {
-    let libraries = if libraries.is_empty() {
-        String::new()
-    } else {
-        format!("LD_LIBRARY_PATH=\"{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\" ")
-    };
-    let text = format!("#!/bin/sh\nd=${{0%/*}}/..\n{libraries}exec \"$d/usr/bin/{tool}\" {options}\"$@\"\n");
+/// Writes a script that starts `usr/bin/<tool>` of the unit it lies in.
+fn wrap(path: &Path, tool: &str, environment: &str, options: &str) -> Result<()> {
+    let text =
+        format!("#!/bin/sh\nd=${{0%/*}}/..\n{environment} exec \"$d/usr/bin/{tool}\" {options} \"$@\"\n");
     fs::write(path, text).map_err(GuestError::io(path, "write it"))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .map_err(GuestError::io(path, "make it executable"))
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(path, executable).map_err(GuestError::io(path, "make it executable"))
 }
 
-/// Folders of shared libraries below `half`, as the wrappers write them; none if the program loader gets to know them.
+/// The assignment that lets a tool find the libraries below `half`; none if the program loader gets to know them.
 fn library_path(half: &Path) -> Result<String> {
     if is_private(half)? {
         return Ok(String::new());
     }
+    let folders: Vec<String> = host_folders(half)?.iter().map(|folder| format!("$d/{folder}")).collect();
+    Ok(format!("LD_LIBRARY_PATH=\"{}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\"", folders.join(":")))
+}
+
+/// Folders of the host's shared libraries, relative to `half`.
+fn host_folders(half: &Path) -> Result<Vec<String>> {
     let mut folders = Vec::new();
     for base in ["usr/lib", "lib"] {
         for folder in list(&half.join(base))? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let foreign = name.starts_with("powerpc64le");
-            if name.contains("-linux-gnu") && !foreign {
-                folders.push(format!("$d/{base}/{name}"));
+            if name.contains("-linux-gnu") && !name.starts_with("powerpc64le") {
+                folders.push(format!("{base}/{name}"));
             }
         }
     }
-    Ok(folders.join(":"))
+    Ok(folders)
 }
 
 /// The entries of a folder, sorted; none if it is not there.
