@@ -137,9 +137,15 @@ static void float_exceptions(void)
 void check_calls(void)
 {
 	float_exceptions();
-	run("?trace single step", (u64)s_steps, HOME | 0x400, 0, 0, 0);
+	run("trace single step", (u64)s_steps, HOME | 0x400, 0, 0, 0);
+	run("?trace off", (u64)s_mtmsr, HOME | 0x400, HOME, 0, 0);
+	run("trace on", (u64)s_mtmsr, HOME, HOME | 0x400, 0, 0);
+	run("trace sc", (u64)s_nothing, HOME | 0x400, 0, 0, 0);
+	run("trace trap", (u64)s_trap, HOME | 0x400, 0, 0, 0);
+	run("trace load", (u64)s_ld, HOME | 0x400, 0, (u64)buffer, 0);
+	run("trace big-endian", (u64)s_big, (HOME | 0x400) & ~MSR_LE, 0, (u64)buffer, 0);
 	run("?trace branches", (u64)s_steps, HOME | 0x200, 0, 0, 0);
-	run("?trace single step user", user(s_steps), USER | 0x400, 0, 0, 0);
+	run("trace single step user", user(s_steps), USER | 0x400, 0, 0, 0);
 	system_calls();
 	illegal();
 	run("fp unavailable", (u64)s_fadd, HOME, 0, 0, 0);

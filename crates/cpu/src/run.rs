@@ -30,6 +30,8 @@ pub enum Exit {
 
 /// PSSCR[EC]: exit criterion (Book III 3.3.2).
 const PSSCR_EC: u64 = b64(43);
+/// The single-step bit of MSR[TE].
+const SE: u64 = b64(53);
 /// SRR1 bits 46:47 = 01: no state was lost.
 const NO_STATE_LOST: u64 = 0x1_0000;
 
@@ -54,6 +56,10 @@ impl Cpu {
                 continue;
             }
             self.micro.stop_at = end.min(self.retired_at(self.dec_due));
+            let stepping = self.msr & SE != 0;
+            if stepping {
+                self.micro.stop_at = self.retired + 1;
+            }
             let outcome =
                 if self.little_endian() { self.run_pages(env, code) } else { self.step_big_endian(env) };
             match outcome {
@@ -71,7 +77,22 @@ impl Cpu {
                 Some(Trap::Watched) => return Exit::Watched,
                 Some(Trap::Undecoded | Trap::Branched) => unreachable!("dealt with in run_pages"),
             }
+            if stepping && self.msr & SE != 0 && matches!(outcome, None | Some(Trap::Resync)) {
+                self.trace();
+            }
         }
+    }
+
+    /// Single step: an instruction completed with MSR[TE] = 0b10 before and
+    /// after it (Book III 6.5.15). Not counted in `retired`, so that a budget
+    /// is never exceeded; the instruction was.
+    ///
+    /// `Deviates:` branch tracing (TE = 0b01) has no effect, and SRR1 does
+    /// not say what kind of instruction it was.
+    #[cold]
+    fn trace(&mut self) {
+        self.raised = Raised { vector: vector::TRACE, srr1: 0, after: false };
+        self.deliver();
     }
 
     fn complete(&mut self) {
