@@ -153,11 +153,11 @@ fn segments(elf: &ElfFile64<'_, Endianness>, file: &[u8]) -> Result<Vec<Segment>
         let (offset, filesz) = ph.file_range(endian);
         let end = offset.saturating_add(filesz);
         let bytes = file.get(offset as usize..end as usize).ok_or(KernelError::Truncated { end, len })?;
-        out.push(Segment {
-            ra: ph.p_paddr(endian) & !LINEAR_MAP,
-            bytes: bytes.to_vec(),
-            size: ph.p_memsz(endian).max(filesz),
-        });
+        let (ra, size) = (ph.p_paddr(endian) & !LINEAR_MAP, ph.p_memsz(endian).max(filesz));
+        if ra.checked_add(size).is_none() {
+            return Err(KernelError::Elf(format!("a segment of {size:#x} bytes at {ra:#x}")));
+        }
+        out.push(Segment { ra, bytes: bytes.to_vec(), size });
     }
     if out.is_empty() { Err(KernelError::Empty) } else { Ok(out) }
 }

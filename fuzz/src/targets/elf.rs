@@ -70,7 +70,10 @@ fn image(kind: u16) -> Vec<u8> {
 pub fn kernel_seeds() -> Vec<Vec<u8>> {
     let whole = image(elf::ET_EXEC.0);
     assert!(KernelImage::parse(&whole).is_ok(), "the seed is a kernel");
-    vec![whole.clone(), whole[..0x180].to_vec(), whole[..HEADER].to_vec()]
+    // The segment's size in memory, at the end of its header but for the alignment.
+    let mut endless = whole.clone();
+    endless[HEADER + 40..HEADER + 48].fill(0xFF);
+    vec![whole.clone(), endless, whole[..0x180].to_vec(), whole[..HEADER].to_vec()]
 }
 
 /// A tiny module, and one cut off.
