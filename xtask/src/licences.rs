@@ -44,7 +44,7 @@ pub fn check() -> Result<Counts, String> {
     let others: Vec<&Package> = metadata.packages.iter().filter(|package| package.source.is_some()).collect();
     let refused: Vec<String> = others.iter().filter_map(|package| refusal(package, &deny)).collect();
     println!("{} packages, {} refused", others.len(), refused.len());
-    if refused.is_empty() { Ok(Counts::passed(others.len() as u64)) } else { Err(refused.join("; ")) }
+    if refused.is_empty() { Ok(Counts::passed(1)) } else { Err(refused.join("; ")) }
 }
 
 fn refusal(package: &Package, deny: &Deny) -> Option<String> {
