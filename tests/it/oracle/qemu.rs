@@ -3,6 +3,7 @@
 use super::program::{PADS, RECORD, Vector, at, elf};
 use super::setting;
 use super::state::{End, State};
+use capisim::artifacts;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -11,20 +12,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const NAMES: [&str; 2] = ["qemu-ppc64le", "qemu-ppc64le-static"];
 
+fn prepared() -> Option<PathBuf> {
+    let cache = artifacts::cache_dir().ok()?;
+    let kernels = artifacts::Artifacts::all(&cache);
+    kernels.into_iter().find_map(|kernel| kernel.qemu_user).map(|file| file.path)
+}
+
 /// A program that executes ppc64le Linux programs.
 pub struct Qemu {
     path: PathBuf,
 }
 
 impl Qemu {
-    /// `CAPISIM_QEMU_USER`, or what PATH has.
+    /// `CAPISIM_QEMU_USER`, what `cargo xtask guest` prepared, or what PATH has.
     pub fn find() -> Qemu {
         let given = setting("CAPISIM_QEMU_USER").map(PathBuf::from);
         let path = setting("PATH").unwrap_or_default();
         let in_path = std::env::split_paths(&path).flat_map(|dir| NAMES.map(|name| dir.join(name)));
-        let found = given.into_iter().chain(in_path).find(|p| p.is_file());
-        let path = found.unwrap_or_else(|| {
-            panic!("no qemu-ppc64le: install the package qemu-user or set CAPISIM_QEMU_USER=/path/to/qemu-ppc64le")
+        let mut candidates = given.into_iter().chain(prepared()).chain(in_path);
+        let path = candidates.find(|p| p.is_file()).unwrap_or_else(|| {
+            panic!(
+                "no qemu-ppc64le: run `cargo xtask guest`, install the package qemu-user, \
+                 or set CAPISIM_QEMU_USER=/path/to/qemu-ppc64le"
+            )
         });
         Qemu { path }
     }
