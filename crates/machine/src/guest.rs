@@ -53,4 +53,3 @@ impl Machine {
         (n > 0 || self.kernel_address(ea).is_some()).then(|| String::from_utf8_lossy(&b[..n]).into_owned())
     }
 }
-

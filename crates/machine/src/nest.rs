@@ -34,13 +34,12 @@ impl Translate for NestMmu {
             3 => 0,
             _ => return Err(TranslateFault::BadAddress),
         };
-        let leaf =
-            radix::translate(mem, self.ptcr, space.lpid, pid, ea, access, space.problem_state)?;
+        let leaf = radix::translate(mem, self.ptcr, space.lpid, pid, ea, access, space.problem_state)?;
         if leaf.pte & radix::ATT_CI != 0 {
             return Err(TranslateFault::Protection);
         }
-        let writable = leaf.pte & radix::C != 0
-            && radix::permits(leaf.pte, Access::Write, space.problem_state);
+        let writable =
+            leaf.pte & radix::C != 0 && radix::permits(leaf.pte, Access::Write, space.problem_state);
         let ra = leaf.ra(ea) & !CACHE_INHIBITED;
         Ok(Translation { ra, page_shift: leaf.shift, writable })
     }
