@@ -4,6 +4,7 @@
 mod bench;
 mod guest;
 mod licences;
+mod run;
 mod test;
 mod tidy;
 
@@ -23,6 +24,8 @@ struct Cli {
 enum Task {
     /// Prepare what the guest is made of: kernel, modules, both driver builds, tools, guest programs
     Guest(guest::Args),
+    /// Judge the fix, or run a scenario: artifacts, then `capisim run`
+    Run(run::Args),
     /// Run everything that proves the project
     Test(test::Args),
     /// Check the project's own rules
@@ -36,6 +39,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Guest(args) => guest::run(&args),
+        Task::Run(args) => return run::run(&args),
         Task::Test(args) => return test::run(&args),
         Task::Tidy => return tidy::run(),
         Task::Docs => return tidy::docs(),

@@ -181,7 +181,7 @@ fn json_line(record: &Record) -> String {
     let mut object = serde_json::Map::new();
     object.insert("at_ns".into(), record.at.0.into());
     object.insert("device".into(), record.device.into());
-    object.insert("kind".into(), record.kind.into());
+    object.insert("record".into(), record.kind.into());
     for (name, value) in &record.fields {
         let value = match value {
             Value::U64(n) => (*n).into(),

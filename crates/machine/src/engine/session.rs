@@ -382,16 +382,17 @@ impl<'a> Session<'a> {
     fn finish(mut self, ended: Ended) -> Outcome {
         let now = self.now();
         self.judge.finish(now);
+        let (class, removal) = (self.class(ended), self.judge.removal());
         let mut findings = std::mem::take(&mut self.judge.findings);
         findings.append(&mut self.complaints);
         let reach = self.scenario.oracle.must_reach.iter().enumerate();
         let step_name = |n: &usize| self.scenario.steps[*n].name.text.clone();
         Outcome {
-            class: self.class(ended),
+            class,
             ended,
             violations: std::mem::take(&mut self.judge.violations),
             findings,
-            removal: self.judge_removal(),
+            removal,
             oops: self.console.oops().map(str::to_owned),
             reached: reach.map(|(n, r)| (r.name.clone(), self.triggers.reached(n))).collect(),
             steps: self.fired.iter().map(|(n, at)| (step_name(n), at.0)).collect(),
@@ -400,9 +401,6 @@ impl<'a> Session<'a> {
             state_hash: self.machine.state_hash(),
             console: self.console.tail(),
         }
-    }
-    fn judge_removal(&self) -> Removal {
-        self.judge.removal()
     }
     fn class(&self, ended: Ended) -> Class {
         let had = |t: Trouble| self.trouble.contains_key(&t);

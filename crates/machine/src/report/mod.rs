@@ -142,13 +142,15 @@ impl BuildReport {
             build,
         }
     }
+    /// What should have happened and did not.
+    fn not_reached(&self) -> Vec<String> {
+        let missing = self.reached.iter().filter(|(_, n)| **n == 0);
+        missing.map(|(what, _)| format!("{}: not reached: {what}", self.build.driver)).collect()
+    }
     /// Why this run proves nothing, if so.
     fn doubts(&self) -> Vec<String> {
-        let mut doubts = vec![];
+        let mut doubts = self.not_reached();
         let name = &self.build.driver;
-        for (what, _) in self.reached.iter().filter(|(_, n)| **n == 0) {
-            doubts.push(format!("{name}: not reached: {what}"));
-        }
         let class = match self.class {
             Class::BootFailed => "the guest did not come up",
             Class::Limit => "the time limit of the scenario ended the run",
@@ -185,8 +187,11 @@ pub fn judge(builds: &[BuildReport], bug: &[String]) -> (Verdict, Vec<String>) {
         let verdict = if doubts.is_empty() { Verdict::Passed } else { Verdict::Inconclusive };
         return (verdict, doubts);
     };
-    doubts.extend(old.doubts());
-    if !old.shows(bug) {
+    if old.shows(bug) {
+        // How its run ended does not matter then.
+        doubts.extend(old.not_reached());
+    } else {
+        doubts.extend(old.doubts());
         let what =
             if bug.is_empty() { "no violation".into() } else { format!("not all of {}", bug.join(", ")) };
         doubts.push(format!("{}: the bug did not show: {what}", old.build.driver));

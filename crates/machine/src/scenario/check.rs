@@ -5,8 +5,9 @@ use super::{Action, Condition, Scenario, What};
 use crate::engine::symbols::SymbolTable;
 use crate::oracle;
 
-/// Kinds of AFU commands that are not SCSI commands (docs/events.md).
-const OWN_KINDS: &[&str] = &["afu-sync", "lun-provision", "afu-debug", "afu-other", "tmf", "scsi-other"];
+/// Kinds of AFU commands that are not SCSI commands, and the reset of a
+/// context (docs/events.md).
+const OWN_KINDS: &[&str] = &["afu-sync", "lun-provision", "afu-debug", "afu-other", "tmf", "scsi-other", "context-reset"];
 
 /// Kinds of AFU commands the adapter reports.
 pub fn command_kinds() -> Vec<&'static str> {
