@@ -60,7 +60,7 @@ pub fn test(args: &[&str]) -> Result<Counts, Failure> {
 
 /// Runs a command and returns its standard output; standard error goes to the terminal.
 pub fn output(mut command: Command, repeat: &str) -> Result<String, Failure> {
-    println!("$ {repeat}");
+    eprintln!("$ {repeat}");
     let output = command.stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| Failure::one(format!("cannot start it: {error}"), repeat))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
