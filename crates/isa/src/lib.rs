@@ -20,8 +20,8 @@ pub mod operand;
 pub mod word;
 
 pub use asm::assemble;
+pub use decode::{OpId, decode};
 pub use disasm::disassemble;
-pub use decode::{decode, OpId};
 pub use row::{Group, Row};
 pub use word::Word;
 

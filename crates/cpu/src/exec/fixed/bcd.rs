@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn dpd_round_trips_all_thousand_numbers() {
         for n in 0..1000u64 {
-            let bcd = n / 100 << 8 | n / 10 % 10 << 4 | n % 10;
+            let bcd = ((n / 100) << 8) | ((n / 10 % 10) << 4) | (n % 10);
             assert_eq!(dpd_to_bcd(bcd_to_dpd(bcd)), bcd);
         }
     }

@@ -9,7 +9,7 @@ use isa::Word;
 /// LT, GT, EQ of two numbers as the high three bits of a CR field.
 #[inline(always)]
 fn order<T: Ord>(a: T, b: T) -> u32 {
-    (a < b) as u32 * 8 | (a > b) as u32 * 4 | (a == b) as u32 * 2
+    ((a < b) as u32) << 3 | ((a > b) as u32) << 2 | ((a == b) as u32) << 1
 }
 #[inline(always)]
 fn compare_signed(c: &mut Cpu, w: Word, b: u64) -> Step {
