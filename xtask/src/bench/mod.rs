@@ -4,7 +4,7 @@
 
 #![allow(clippy::disallowed_types)] // A benchmark is about the wall clock.
 
-mod qemu;
+pub mod qemu;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 
 use super::cargo::{cargo, check, test};
 use super::{Args, Counts, Failure, Outcome, Stage, determinism, fuzz};
-use crate::{guest, licences, tidy};
+use crate::{bench, guest, licences, tidy};
 
 /// All stages.
 pub const STAGES: &[Stage] = &[
@@ -56,8 +56,10 @@ fn unit(_: &Args) -> Outcome {
 }
 
 fn guest_stage(_: &Args) -> Outcome {
-    let repeat = "cargo xtask guest";
-    let artifacts = guest::ensure(&guest::Args::default())
+    // Some integration tests ask QEMU for its opinion.
+    let with_qemu_system = !bench::qemu::on_path();
+    let repeat = if with_qemu_system { "cargo xtask guest --with-qemu-system" } else { "cargo xtask guest" };
+    let artifacts = guest::ensure(&guest::Args { with_qemu_system, ..guest::Args::default() })
         .map_err(|error| Failure::one(format!("{:?}", miette::Report::new(error)), repeat))?;
     println!("kernel {} with {} files", artifacts.kernel, artifacts.files().len());
     Ok(Counts::passed(1))
