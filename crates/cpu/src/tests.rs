@@ -1,5 +1,7 @@
 //! Instructions as lines of data: assembler text, state before, state after.
 
+mod floats;
+
 use crate::env::NoPlatform;
 use crate::interrupt::Trap;
 use crate::{Cpu, Env, msr};

@@ -191,15 +191,8 @@ pub fn test_divide(a: Num, b: Num, format: Format) -> u32 {
     let ratio = a.kind == Kind::Finite
         && b.kind == Kind::Finite
         && (ea - eb >= emax || ea - eb <= emin + 1 || ea <= emin + format.fraction as i32);
-    let fe = special(a)
-        || special(b)
-        || b.kind == Kind::Zero
-        || eb <= emin
-        || eb >= emax - 2
-        || ratio;
-    let fg = a.kind == Kind::Infinity
-        || matches!(b.kind, Kind::Infinity | Kind::Zero)
-        || b.denormal(format);
+    let fe = special(a) || special(b) || b.kind == Kind::Zero || eb <= emin || eb >= emax - 2 || ratio;
+    let fg = a.kind == Kind::Infinity || matches!(b.kind, Kind::Infinity | Kind::Zero) || b.denormal(format);
     8 | (fg as u32) << 2 | (fe as u32) << 1
 }
 /// The same for square roots.

@@ -315,7 +315,7 @@ fn cut(x: Num, shift: u32, rounding: Rounding) -> (Num, bool, bool) {
             Rounding::Down => x.sign,
         };
     let odd = inexact && rounding == Rounding::Odd;
-    let kept = x.sig - rest | if odd { unit } else { 0 };
+    let kept = (x.sig - rest) | if odd { unit } else { 0 };
     let num = match kept.checked_add(if up { unit } else { 0 }) {
         Some(sig) => Num::normal(x.sign, x.exp, sig),
         None => Num { exp: x.exp + 1, sig: TOP, ..x },

@@ -99,9 +99,12 @@ fn agree<F: Float>(format: Format, rounds: u32) {
                 let o = integral(a, rounding).signaled(format);
                 let want = fa.round_to_integral(r);
                 assert_eq!(o.num.pack(format), want.value.to_bits(), "integral {x:#x} {rounding:?}");
-                for (kind, bits, signed) in
-                    [(IntKind::I64, 64, true), (IntKind::U64, 64, false), (IntKind::I32, 32, true), (IntKind::U32, 32, false)]
-                {
+                for (kind, bits, signed) in [
+                    (IntKind::I64, 64, true),
+                    (IntKind::U64, 64, false),
+                    (IntKind::I32, 32, true),
+                    (IntKind::U32, 32, false),
+                ] {
                     let i = to_int(a, kind, rounding);
                     let (value, status) = if signed {
                         let v = fa.to_i128_r(bits, r, &mut false);

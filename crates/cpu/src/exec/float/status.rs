@@ -80,7 +80,13 @@ pub fn mtfsf(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     c.require_fp()?;
     let (l, upper) = (w.0 & 0x200_0000 != 0, w.0 & 0x1_0000 != 0);
     let fields = (0..8).filter(|i| w.flm() >> i & 1 != 0).map(|i| 15u64 << (4 * i)).sum::<u64>();
-    let mask = if l { u64::MAX } else if upper { fields << 32 } else { fields };
+    let mask = if l {
+        u64::MAX
+    } else if upper {
+        fields << 32
+    } else {
+        fields
+    };
     write(c, w, mask, c.fpr(w.rb()))
 }
 /// mtfsb0

@@ -21,8 +21,7 @@ const SBOX: [u8; 256] = {
     let mut t = [0x63; 256];
     let (mut x, mut i, mut n) = (1, 1u8, 0);
     while n < 255 {
-        t[x as usize] =
-            i ^ i.rotate_left(1) ^ i.rotate_left(2) ^ i.rotate_left(3) ^ i.rotate_left(4) ^ 0x63;
+        t[x as usize] = i ^ i.rotate_left(1) ^ i.rotate_left(2) ^ i.rotate_left(3) ^ i.rotate_left(4) ^ 0x63;
         (x, i) = (gf(x, 3), gf(i, 0xF6));
         n += 1;
     }

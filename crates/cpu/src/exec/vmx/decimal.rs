@@ -34,7 +34,7 @@ fn unpack(mut v: u128) -> Option<u128> {
 fn pack(mut x: u128) -> u128 {
     let mut r = 0;
     for i in 0..32 {
-        r |= x % 10 << (4 * i);
+        r |= (x % 10) << (4 * i);
         x /= 10;
     }
     r

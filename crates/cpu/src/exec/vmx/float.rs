@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::softfloat::{
-    EXTENDED, IntKind, Kind, Mode, Num, Raw, Rounding, SINGLE, add, compare, div, fma, from_int, integral, mul,
-    reciprocal, reciprocal_sqrt, round, to_int,
+    EXTENDED, IntKind, Kind, Mode, Num, Raw, Rounding, SINGLE, add, compare, div, fma, from_int, integral,
+    mul, reciprocal, reciprocal_sqrt, round, to_int,
 };
 
 /// An operand.

@@ -21,6 +21,7 @@ macro_rules! lanes {
                 std::array::from_fn(|i| $t::from_be_bytes(std::array::from_fn(|k| bytes[S * i + k])))
             }
             #[inline(always)]
+            #[allow(clippy::modulo_one, reason = "S is 1 for bytes")]
             fn join(a: [$t; $n]) -> u128 {
                 const S: usize = size_of::<$t>();
                 u128::from_be_bytes(std::array::from_fn(|k| a[k / S].to_be_bytes()[k % S]))

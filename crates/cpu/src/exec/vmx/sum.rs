@@ -40,11 +40,7 @@ fn multiply_high_add(a: u128, b: u128, c: u128, round: i64, s: &mut bool) -> u12
 }
 
 /// Exact sums `c + Σ a b` of each word. `wide` reads an element; `c_wide` the word.
-fn sums<A: Lane, B: Lane>(
-    (a, b): (u128, u128),
-    product: impl Fn(A, B) -> i64,
-    c: [i64; 4],
-) -> [i64; 4] {
+fn sums<A: Lane, B: Lane>((a, b): (u128, u128), product: impl Fn(A, B) -> i64, c: [i64; 4]) -> [i64; 4] {
     let (a, b) = (A::split(a), B::split(b));
     let per = a.as_ref().len() / 4;
     let product = &product;

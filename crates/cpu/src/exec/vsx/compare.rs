@@ -81,7 +81,13 @@ fn less(a: Num, b: Num) -> bool {
 /// Minimum or maximum: a quiet NaN yields to a number, a signaling one does not.
 fn extreme(a: Num, b: Num, first: bool) -> Raw {
     let number = match (a.nan(), b.nan()) {
-        (false, false) => if first { a } else { b },
+        (false, false) => {
+            if first {
+                a
+            } else {
+                b
+            }
+        }
         (false, true) => a,
         (true, false) => b,
         (true, true) => a.quiet(),
@@ -97,7 +103,8 @@ pub(super) fn minimum(a: Num, b: Num) -> Raw {
 pub(super) fn maximum(a: Num, b: Num) -> Raw {
     extreme(a, b, !less(a, b))
 }
-/// Minimum or maximum as C's `a < b ? a : b`: the second if either is a NaN.
+/// As C's `a >= b ? a : b` or `a < b ? a : b`: the second if either is a NaN.
+/// `Unspecified:` which of two zeros; as QEMU.
 fn c_like(a: Num, b: Num, which: u32) -> Raw {
     let flags = if a.signaling() || b.signaling() { VXSNAN } else { 0 };
     Raw { num: if compare(a, b) & which != 0 { a } else { b }, flags }
@@ -123,7 +130,7 @@ macro_rules! extremes {
 extremes! {
     xsmaxdp |a, b| maximum(a, b);
     xsmindp |a, b| minimum(a, b);
-    xsmaxcdp |a, b| c_like(a, b, GT);
+    xsmaxcdp |a, b| c_like(a, b, GT | EQ);
     xsmincdp |a, b| c_like(a, b, LT);
     xsmaxjdp |a, b| java_like(a, b, less(a, b));
     xsminjdp |a, b| java_like(a, b, less(b, a));

@@ -3,8 +3,7 @@
 use super::*;
 use crate::exec::float::{negative_fma, to_single};
 use crate::softfloat::{
-    Rounding, add, div, fma, integral, mul, reciprocal, reciprocal_sqrt, round, sqrt, test_divide,
-    test_sqrt,
+    Rounding, add, div, fma, integral, mul, reciprocal, reciprocal_sqrt, round, sqrt, test_divide, test_sqrt,
 };
 
 macro_rules! moves {
@@ -71,8 +70,12 @@ macro_rules! multiply_add {
     )* };
 }
 macro_rules! operands {
-    (A, $b:ident, $t:ident) => { ($b, $t) };
-    (M, $b:ident, $t:ident) => { ($t, $b) };
+    (A, $b:ident, $t:ident) => {
+        ($b, $t)
+    };
+    (M, $b:ident, $t:ident) => {
+        ($t, $b)
+    };
 }
 pub(super) use operands;
 multiply_add! {

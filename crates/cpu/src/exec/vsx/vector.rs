@@ -6,8 +6,7 @@ use super::scalar::operands;
 use super::*;
 use crate::exec::float::negative_fma;
 use crate::softfloat::{
-    Rounding, add, div, fma, integral, mul, reciprocal, reciprocal_sqrt, round, sqrt, test_divide,
-    test_sqrt,
+    Rounding, add, div, fma, integral, mul, reciprocal, reciprocal_sqrt, round, sqrt, test_divide, test_sqrt,
 };
 
 /// Moves that touch the signs alone, for both element types.
