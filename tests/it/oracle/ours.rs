@@ -18,7 +18,17 @@ impl Ours {
     pub fn new(batch: usize) -> Ours {
         let mut cpu = Cpu::new(0);
         cpu.set_msr(
-            msr::SF | msr::HV | msr::PR | msr::ME | msr::RI | msr::LE | msr::FP | msr::VEC | msr::VSX,
+            msr::SF
+                | msr::HV
+                | msr::PR
+                | msr::ME
+                | msr::RI
+                | msr::LE
+                | msr::FP
+                | msr::VEC
+                | msr::VSX
+                | msr::FE0
+                | msr::FE1,
         );
         cpu.sprs.fscr = u64::MAX >> 8;
         Ours { cpu, mem: GuestMemory::new(memory_size(batch)).expect("a few megabytes") }

@@ -32,12 +32,18 @@ const SYSTEM: &[(&str, &[u32])] = &[("mfspr", &[1, 8, 9]), ("mtspr", &[1, 8, 9])
 pub enum Part {
     /// These bits of FPSCR.
     Fpscr(u64),
+    /// These bits of CR.
+    Cr(u32),
     /// VSCR.
     Vscr,
     /// RT.
     Rt,
     /// Doubleword 1 of XT, VRT or FRT.
     Doubleword1,
+    /// VRT.
+    Target,
+    /// VRT if CR6 says that an operand was invalid.
+    InvalidDecimal,
     /// All: the vector is not compared.
     Everything,
 }
@@ -118,7 +124,8 @@ struct Draft<'a> {
 /// A vector of `row` for `slot` of the batch.
 pub fn vector(r: &mut Rng, row: &'static Row, index: usize, number: u64, slot: u64) -> Vector {
     let word = row.value | r.next_u64() as u32 & row.field_bits();
-    let input = State::random(r);
+    let mut input = State::random(r);
+    super::float::prepare(r, row.name, word, &mut input);
     let forms = row.operands().expect("tested in isa");
     let v = Vector { row: index, number, word, prefix: vec![], input, slot };
     let mut d = Draft { r, row, v, forms };

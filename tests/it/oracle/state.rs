@@ -214,15 +214,18 @@ pub fn vector(r: &mut Rng) -> u128 {
     }
 }
 
-/// Rounding modes, sticky bits, FPRF; no enables, so nothing traps. The
+/// Rounding modes, and sticky bits and FPRF or enabled exceptions. The
 /// summary bits VX and FEX follow from the others.
 fn fpscr(r: &mut Rng) -> u64 {
     const VX_BITS: u64 = 0x01F8_0700;
     const OTHER_STICKY: u64 = 0x9E00_0000;
     const FPRF_FI_FR: u64 = 0x0007_F000;
+    const ENABLES: u64 = 0xF8;
     let mut bits = r.next_u64() & 3;
-    if r.below(2) == 0 {
-        bits |= r.next_u64() & (VX_BITS | OTHER_STICKY | FPRF_FI_FR);
+    match r.below(8) {
+        0..4 => bits |= r.next_u64() & (VX_BITS | OTHER_STICKY | FPRF_FI_FR),
+        4 => bits |= r.next_u64() & ENABLES,
+        _ => {}
     }
     if bits & VX_BITS != 0 { bits | 0x2000_0000 } else { bits }
 }
