@@ -32,7 +32,7 @@ pub struct Args {
 
 /// What one boot gave.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-struct Boot {
+pub struct Boot {
     seconds: f64,
     #[serde(default)]
     instructions: u64,
