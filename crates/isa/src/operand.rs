@@ -132,7 +132,7 @@ pub use table::OPERANDS;
 
 /// Suffix of a field in braces when it is 1.
 pub const SUFFIXES: &[(char, &str)] =
-    &[('r', "."), ('o', "o"), ('k', "l"), ('A', "a"), ('x', "t"), ('z', "all"), ('e', "x")];
+    &[('r', "."), ('o', "o"), ('k', "l"), ('A', "a"), ('x', "t"), ('e', "x"), ('z', "all"), ('e', "x")];
 
 /// One operand of a row's assembler form.
 #[derive(Clone, Copy, Debug)]
