@@ -33,7 +33,10 @@ const EXEMPT: &[(&str, &str)] = &[
     ("?trace off", "whether the instruction that ends single step is traced: not here, it is in QEMU"),
     ("?trace branches", "MSR[TE]=0b01 has no effect here: branches are not traced (Book III 6.5.15)"),
     ("?AMR user", "UAMOR decides what SPR 13 writes (Book III 5.7.13.1); QEMU 7.2 drops all of it"),
-    ("?  unaligned", "stcx. to an unaligned address: alignment (Book II 4.6.2); QEMU 7.2 compares reservations first"),
+    (
+        "?  unaligned",
+        "stcx. to an unaligned address: alignment (Book II 4.6.2); QEMU 7.2 compares reservations first",
+    ),
     ("?lmw", "alignment in little-endian mode with DAR set (Book III 6.5.8); QEMU 7.2 does not set DAR"),
     ("?lq unaligned", "an implementation may interrupt or not (Book I 3.3.4)"),
     ("?  rc", "R and C may be set by an access that does not complete (Book III 5.7.12)"),
@@ -44,9 +47,10 @@ const EXEMPT: &[(&str, &str)] = &[
 ];
 
 /// Rows of the group System that no watched place executes, and why.
-const UNWATCHED: &[(&str, &str)] = &[
-    ("firmware", "the word at the OPAL entry, executed big-endian: every line of the console is such a call"),
-];
+const UNWATCHED: &[(&str, &str)] = &[(
+    "firmware",
+    "the word at the OPAL entry, executed big-endian: every line of the console is such a call",
+)];
 
 #[allow(clippy::disallowed_methods)]
 fn setting(name: &str) -> Option<String> {
@@ -61,7 +65,9 @@ fn artifacts() -> Option<Artifacts> {
 fn payload() -> PathBuf {
     let built = || Some(artifacts()?.programs.get("privtest")?.file.path.clone());
     let path = setting("CAPISIM_PRIVTEST").map(PathBuf::from).or_else(built);
-    path.unwrap_or_else(|| panic!("no privtest payload: run `cargo xtask guest`, or set CAPISIM_PRIVTEST=/path/to/it"))
+    path.unwrap_or_else(|| {
+        panic!("no privtest payload: run `cargo xtask guest`, or set CAPISIM_PRIVTEST=/path/to/it")
+    })
 }
 
 /// From the first line of the payload to its last; skiboot's own messages,
@@ -154,17 +160,18 @@ fn every_open_line_has_a_reason() {
 #[test]
 fn every_system_row_is_executed() {
     let kernel = image();
-    let place = |name: &str| kernel.symbols.find(name).unwrap_or_else(|| panic!("payload without {name}")).address;
+    let place =
+        |name: &str| kernel.symbols.find(name).unwrap_or_else(|| panic!("payload without {name}")).address;
     let mut machine = machine(&kernel);
     let mut rows: BTreeMap<u64, &str> = BTreeMap::new();
     for ea in (place("snippets")..place("buffer")).step_by(4) {
         let ra = ea & !machine::kernel::LINEAR_MAP;
         let word = machine.memory().read::<4>(ra).map_or(0, u32::from_le_bytes);
-        if let Some(row) = isa::decode(word).map(|op| isa::rows()[op.0 as usize]) {
-            if row.group == Group::System {
-                rows.insert(ea & 0xFFFF, row.name);
-                machine.watch(ra);
-            }
+        if let Some(row) = isa::decode(word).map(|op| isa::rows()[op.0 as usize])
+            && row.group == Group::System
+        {
+            rows.insert(ea & 0xFFFF, row.name);
+            machine.watch(ra);
         }
     }
     // The page of the snippets has 64 KiB, wherever it is mapped.
@@ -192,7 +199,8 @@ fn qemu() -> Option<(PathBuf, Option<PathBuf>)> {
     }
     let cached = artifacts().and_then(|a| Some((a.qemu_system?.path, a.skiboot.map(|s| s.path))));
     let path = setting("PATH").unwrap_or_default();
-    let installed = std::env::split_paths(&path).map(|dir| dir.join("qemu-system-ppc64")).find(|p| p.is_file());
+    let installed =
+        std::env::split_paths(&path).map(|dir| dir.join("qemu-system-ppc64")).find(|p| p.is_file());
     let found = installed.map(|p| (p, None)).or(cached);
     Some(found.unwrap_or_else(|| {
         panic!(

@@ -89,6 +89,7 @@ fn table(report: &RunReport, color: bool) -> String {
         for line in b.console.iter().rev().take(12).rev() {
             out += &format!("  | {line}\n");
         }
+        b.cpus.iter().for_each(|cpu| out += &format!("  {cpu}\n"));
     }
     out + &format!("replay    {}\n", report.replay)
 }

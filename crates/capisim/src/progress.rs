@@ -1,4 +1,5 @@
 //! Progress on standard error: bars on a terminal, a line every 10 s elsewhere.
+#![allow(clippy::disallowed_types)] // The program, not the model, looks at the wall clock.
 
 use crate::cli::When;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};

@@ -1,4 +1,5 @@
 //! What ends a run from outside: Ctrl-C, a signal, the wall-clock limit.
+#![allow(clippy::disallowed_types)] // The program, not the model, looks at the wall clock.
 
 use crate::error::Error;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What a hardware thread is lent while it runs: memory and the platform.
 
-use fabric::{GuestMemory, Ticks};
 use fabric::pci::Invalidate;
+use fabric::{GuestMemory, Ticks};
 
 /// What a hardware thread reaches outside itself and memory.
 pub trait Platform {

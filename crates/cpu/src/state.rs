@@ -196,7 +196,13 @@ impl Cpu {
     #[inline(always)]
     pub fn set_cr0(&mut self, value: u64) {
         let v = value as i64;
-        let bits = if v < 0 { 8 } else if v > 0 { 4 } else { 2 };
+        let bits = if v < 0 {
+            8
+        } else if v > 0 {
+            4
+        } else {
+            2
+        };
         let so = self.so();
         self.set_crf(0, bits | so);
     }

@@ -33,8 +33,7 @@ impl StateHasher {
     }
     /// Adds the saved form of `state`.
     pub fn state<T: Serialize + ?Sized>(&mut self, state: &T) {
-        postcard::serialize_with_flavor(state, Sink(&mut self.0))
-            .expect("model states have a postcard form");
+        postcard::serialize_with_flavor(state, Sink(&mut self.0)).expect("model states have a postcard form");
     }
     /// Adds raw bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {

@@ -361,7 +361,7 @@ impl Draft<'_> {
         match self.r.below(3) {
             0 => window.fill(self.r.below(256) as u8),
             1 => {
-                let value = self.v.input.gpr[(self.v.word as usize >> 21 & 31) + 1 & 31];
+                let value = self.v.input.gpr[((self.v.word as usize >> 21 & 31) + 1) & 31];
                 window.chunks_exact_mut(8).for_each(|c| c.copy_from_slice(&value.to_le_bytes()));
             }
             _ => {}

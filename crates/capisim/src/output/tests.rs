@@ -24,6 +24,7 @@ fn build(driver: &str, role: Role, violated: bool) -> BuildReport {
         class: if violated { Class::Hung } else { Class::Finished },
         steps: BTreeMap::new(),
         console: vec!["last line".into()],
+        cpus: vec![],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::env::Env;
-use crate::interrupt::{RFID_MASK, Trap, program, vector};
+use crate::interrupt::{RFID_MASK, Trap, vector};
 use crate::msr;
 use crate::spr::{self, Kind, Level, Spr};
 use crate::state::{Cpu, xer};
@@ -248,8 +248,7 @@ pub fn scv(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     c.lr = c.nia;
     c.ctr = c.msr & RFID_MASK;
     const AIL: u64 = b64s(39, 40);
-    let relocated =
-        c.sprs.lpcr & AIL == AIL && c.msr & (msr::IR | msr::DR) == msr::IR | msr::DR;
+    let relocated = c.sprs.lpcr & AIL == AIL && c.msr & (msr::IR | msr::DR) == msr::IR | msr::DR;
     let mut new = msr::SF | msr::HV | c.msr & (msr::ME | msr::EE | msr::RI);
     if c.hile {
         new |= msr::LE;
@@ -395,10 +394,4 @@ pub fn msgsync(c: &mut Cpu, _: &mut Env<'_>, _: Word) -> Step {
 pub fn firmware(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     let real = c.msr & (msr::PR | msr::HV | msr::IR) == msr::HV;
     if real && c.cia == c.firmware_entry { Err(Trap::Firmware) } else { Err(c.illegal(w)) }
-}
-
-/// Raises a trap-type program interrupt (tw, td and their immediates).
-#[cold]
-pub(crate) fn trap_interrupt(c: &mut Cpu) -> Trap {
-    c.raise(vector::PROGRAM, program::TRAP)
 }

@@ -134,7 +134,15 @@ impl MicroTlb {
     }
 
     /// Remembers a translation of a page that is all memory.
-    pub fn fill_data(&mut self, mem: &GuestMemory, ea: u64, ra: u64, page_shift: u32, read: bool, write: bool) {
+    pub fn fill_data(
+        &mut self,
+        mem: &GuestMemory,
+        ea: u64,
+        ra: u64,
+        page_shift: u32,
+        read: bool,
+        write: bool,
+    ) {
         if page_shift < self.shift {
             self.shift = page_shift;
             self.read.fill(EMPTY);

@@ -55,11 +55,7 @@ fn root(descriptor: u64) -> Option<Root> {
     let rts = (descriptor >> 61 & 3) << 3 | descriptor >> 5 & 7;
     let index_bits = (descriptor & 0x1F) as u32;
     let bits = 31 + rts as u32;
-    (bits == 52 && index_bits == 13).then_some(Root {
-        bits,
-        base: descriptor & BASE,
-        index_bits,
-    })
+    (bits == 52 && index_bits == 13).then_some(Root { bits, base: descriptor & BASE, index_bits })
 }
 
 /// Process-table entry `pid` of partition `lpid`, or a fault.

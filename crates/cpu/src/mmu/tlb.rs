@@ -89,7 +89,7 @@ impl Default for Tlb {
 fn slot(array: usize, ea: u64, pid: u32) -> usize {
     let (shift, n) = ARRAYS[array];
     let page = (ea & 0x3FFF_FFFF_FFFF_FFFF) >> shift;
-    ((page ^ page >> 11 ^ pid as u64 * 0x9E5) as usize ^ (ea >> 62) as usize) & (n - 1)
+    ((page ^ (page >> 11) ^ (pid as u64 * 0x9E5)) as usize ^ (ea >> 62) as usize) & (n - 1)
 }
 
 impl Tlb {
@@ -98,7 +98,8 @@ impl Tlb {
         (0..4).filter(|&a| self.arrays[a].used).find_map(|a| {
             let at = slot(a, ea, pid);
             let array = &self.arrays[a];
-            (array.pid[at] == pid && (array.ea[at] ^ ea) >> ARRAYS[a].0 == 0).then(|| array.get(at, ARRAYS[a].0))
+            (array.pid[at] == pid && (array.ea[at] ^ ea) >> ARRAYS[a].0 == 0)
+                .then(|| array.get(at, ARRAYS[a].0))
         })
     }
     /// Puts an entry in its place; true if another translation had to go.
@@ -125,7 +126,9 @@ impl Tlb {
     pub fn drop_page(&mut self, pid: u32, ea: u64, page_shift: u32) {
         for (a, array) in self.arrays.iter_mut().enumerate().filter(|(_, a)| a.used) {
             let shift = ARRAYS[a].0;
-            let same = |array: &Array, at: usize, shift: u32| array.pid[at] == pid && (array.ea[at] ^ ea) >> shift == 0;
+            let same = |array: &Array, at: usize, shift: u32| {
+                array.pid[at] == pid && (array.ea[at] ^ ea) >> shift == 0
+            };
             if shift >= page_shift {
                 let at = slot(a, ea, pid);
                 if same(array, at, shift) {

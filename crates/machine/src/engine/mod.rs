@@ -159,4 +159,6 @@ pub struct Outcome {
     pub state_hash: u128,
     /// Last lines of the console.
     pub console: Vec<String>,
+    /// Where each CPU is: function and callers, innermost first.
+    pub cpus: Vec<String>,
 }

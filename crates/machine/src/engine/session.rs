@@ -5,7 +5,7 @@ use super::dialogue::Dialogue;
 use super::inject::Faults;
 use super::symbols::SymbolTable;
 use super::triggers::{Happening, Knowledge, Target, Triggers};
-use super::view::GuestOffsets;
+use super::view::{GuestOffsets, View};
 use super::watches::{Hit, Watches};
 use super::{Class, Ended, Host, Outcome, Setup, Status, Wish};
 use crate::build::{BuildError, MachineConfig};
@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
         let machine = Machine::new(config, kernel)?;
         let table = SymbolTable::new(&kernel.symbols, modules);
         let full = check::symbols(scenario).into_iter();
-        let full = full.filter_map(|n| Some((n.text.clone(), table.check(&n.text).ok()?))).collect();
+        let full = full.filter_map(|n| Some((n.text.clone(), table.check(&n.text)?))).collect();
         let require: Vec<_> =
             scenario.oracle.require.iter().map(|r| (r.name.text.clone(), r.within)).collect();
         let mut session = Session {
@@ -400,7 +400,20 @@ impl<'a> Session<'a> {
             instructions: self.machine.instructions(),
             state_hash: self.machine.state_hash(),
             console: self.console.tail(),
+            cpus: (0..self.machine.cpus().len()).map(|n| self.place(n)).collect(),
         }
+    }
+    /// Where a CPU is, for people.
+    fn place(&self, cpu: usize) -> String {
+        const CALLERS: usize = 8;
+        if self.machine.cpus()[cpu].stopped {
+            return format!("cpu {cpu}: idle");
+        }
+        let view = View::new(&self.machine, &self.offsets, cpu);
+        let mut all = vec![view.pc()];
+        all.extend(view.back_chain());
+        let named: Vec<String> = all.iter().take(CALLERS).map(|a| self.table.describe(*a)).collect();
+        format!("cpu {cpu}: {} ({})", named.join(" < "), view.task_name())
     }
     fn class(&self, ended: Ended) -> Class {
         let had = |t: Trouble| self.trouble.contains_key(&t);

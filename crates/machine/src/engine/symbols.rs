@@ -84,12 +84,12 @@ impl<'a> SymbolTable<'a> {
         (home.map(|m| m.name.clone()), name)
     }
     /// The full name of a function that exists.
-    pub fn check(&self, name: &str) -> Result<String, ()> {
+    pub fn check(&self, name: &str) -> Option<String> {
         match self.split(name) {
-            (None, function) => self.kernel.find(function).map(|_| function.to_owned()).ok_or(()),
+            (None, function) => self.kernel.find(function).map(|_| function.to_owned()),
             (Some(module), function) => {
                 let known = self.modules.iter().any(|m| m.name == module && m.find(function).is_some());
-                known.then(|| format!("{module}:{function}")).ok_or(())
+                known.then(|| format!("{module}:{function}"))
             }
         }
     }
@@ -139,6 +139,14 @@ impl<'a> SymbolTable<'a> {
             end: start.wrapping_add(symbol.size.max(4)),
             entry: start.wrapping_add(symbol.local_entry),
         })
+    }
+    /// An address for people: kernel function and distance, or the number.
+    pub fn describe(&self, address: u64) -> String {
+        match self.kernel.at(address) {
+            // No function of the kernel is longer than this.
+            Some((name, distance)) if distance < 1 << 16 => format!("{name}+{distance:#x}"),
+            _ => format!("{address:#x}"),
+        }
     }
     /// Kernel functions whose name passes `test`.
     pub fn kernel_matching(&self, test: impl Fn(&str) -> bool) -> Vec<Function> {

@@ -36,9 +36,14 @@ fn events_of_guest_steps_and_console() {
     assert!(meets("console = \"sd 0:0\"", &Happening::Console("[ 1.0] sd 0:0:0:0: attached")));
     let said = words("op=attach pe=1");
     let attach = Happening::Actor { name: "p1", event: "ok", words: &said };
-    assert!(meets("actor = \"p1\"", &attach) && meets("actor = \"p1\", event = \"ok\", op = \"attach\"", &attach));
+    assert!(
+        meets("actor = \"p1\"", &attach) && meets("actor = \"p1\", event = \"ok\", op = \"attach\"", &attach)
+    );
     assert!(meets("actor = \"p1\", op = \"pe=1\"", &attach));
-    assert!(!meets("actor = \"p1\", op = \"detach\"", &attach) && !meets("actor = \"p1\", event = \"error\"", &attach));
+    assert!(
+        !meets("actor = \"p1\", op = \"detach\"", &attach)
+            && !meets("actor = \"p1\", event = \"error\"", &attach)
+    );
 }
 
 #[test]
@@ -47,7 +52,10 @@ fn functions_by_entry_return_value_and_caller() {
     let entered = Happening::Symbol { name: "m:f", returned: None, under: &under };
     let failed = Happening::Symbol { name: "m:f", returned: Some(-4i64 as u64), under: &[] };
     assert!(meets("symbol = \"f\"", &entered) && meets("symbol = \"m:f\", under = \"g\"", &entered));
-    assert!(!meets("symbol = \"f\", under = \"h\"", &entered) && !meets("symbol = \"f\", returns = true", &entered));
+    assert!(
+        !meets("symbol = \"f\", under = \"h\"", &entered)
+            && !meets("symbol = \"f\", returns = true", &entered)
+    );
     assert!(meets("symbol = \"f\", value = -4", &failed) && meets("symbol = \"f\", returns = true", &failed));
     assert!(!meets("symbol = \"f\", value = 0", &failed) && !meets("symbol = \"f\"", &failed));
     assert!(meets("asleep_in = \"f\"", &Happening::Asleep("m:f")));
@@ -87,7 +95,7 @@ fn conditions_count_and_wait_for_their_step() {
     let scenario = parse(text).expect("well formed");
     let mut triggers = Triggers::new(&scenario);
     let known = Knowledge { elements: &|_| vec![], full: &BTreeMap::new() };
-    let mut happen = |t: &mut Triggers, what: &str| t.happen(&Happening::Guest(what), &known);
+    let happen = |t: &mut Triggers, what: &str| t.happen(&Happening::Guest(what), &known);
     assert_eq!(happen(&mut triggers, "hello"), []);
     assert_eq!(happen(&mut triggers, "ready"), []);
     assert_eq!(happen(&mut triggers, "hello"), [Target::Step(0)]);

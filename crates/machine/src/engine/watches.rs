@@ -120,7 +120,7 @@ impl Watches {
         w
     }
     fn name(&mut self, table: &SymbolTable<'_>, text: &str) -> &mut Named {
-        let name = table.check(text).unwrap_or_else(|()| text.to_owned());
+        let name = table.check(text).unwrap_or_else(|| text.to_owned());
         let at = self.named.iter().position(|n| n.name == name).unwrap_or_else(|| {
             self.named.push(Named { name, function: None, symbol: false, asleep: false });
             self.named.len() - 1

@@ -114,6 +114,9 @@ pub struct BuildReport {
     pub steps: BTreeMap<String, u64>,
     /// Last lines of the console.
     pub console: Vec<String>,
+    /// Where each CPU was at the end.
+    #[serde(default)]
+    pub cpus: Vec<String>,
 }
 
 /// Name of the oracle whose violations are bypasses.
@@ -139,6 +142,7 @@ impl BuildReport {
             class: outcome.class,
             steps: outcome.steps,
             console: outcome.console,
+            cpus: outcome.cpus,
             build,
         }
     }

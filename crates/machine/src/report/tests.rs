@@ -19,6 +19,7 @@ fn build(role: Role, violated: &[&str], reached: u64) -> BuildReport {
         class: Class::Finished,
         steps: BTreeMap::new(),
         console: vec![],
+        cpus: vec![],
     }
 }
 
@@ -53,9 +54,14 @@ fn one_build() {
     }
     assert_eq!(code(BuildReport { remove: Removal::Unfinished, ..build(Role::Single, &[], 1) }), 3);
     assert_eq!(judge(&[], &[]).0, Verdict::Inconclusive);
-    let oopsed = BuildReport { remove: Removal::Unfinished, class: Class::Oops, ..build(Role::Old, &["no-oops"], 1) };
+    let oopsed =
+        BuildReport { remove: Removal::Unfinished, class: Class::Oops, ..build(Role::Old, &["no-oops"], 1) };
     let pair = [oopsed, build(Role::New, &[], 1)];
-    assert_eq!(judge(&pair, &["no-oops".into()]).0, Verdict::Confirmed, "how the old run ends does not matter");
+    assert_eq!(
+        judge(&pair, &["no-oops".into()]).0,
+        Verdict::Confirmed,
+        "how the old run ends does not matter"
+    );
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::oracle;
 
 /// Kinds of AFU commands that are not SCSI commands, and the reset of a
 /// context (docs/events.md).
-const OWN_KINDS: &[&str] = &["afu-sync", "lun-provision", "afu-debug", "afu-other", "tmf", "scsi-other", "context-reset"];
+const OWN_KINDS: &[&str] =
+    &["afu-sync", "lun-provision", "afu-debug", "afu-other", "tmf", "scsi-other", "context-reset"];
 
 /// Kinds of AFU commands the adapter reports.
 pub fn command_kinds() -> Vec<&'static str> {
@@ -125,6 +126,6 @@ pub fn symbols(s: &Scenario) -> Vec<&Name> {
 
 /// Symbols that are neither in the kernel nor in the modules.
 pub fn unknown_symbols(s: &Scenario, table: &SymbolTable<'_>) -> Vec<Problem> {
-    let unknown = |name: &&Name| table.check(&name.text).is_err();
+    let unknown = |name: &&Name| table.check(&name.text).is_none();
     symbols(s).into_iter().filter(unknown).map(|name| table.problem(name)).collect()
 }

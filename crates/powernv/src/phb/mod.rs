@@ -39,6 +39,7 @@ pub struct Phb {
     /// Messages the function sent in calls not yet settled.
     #[serde(skip)]
     pub(crate) irqs: Vec<u16>,
+    /// Saves itself (`PciFunction::saved`) and is attached anew.
     #[serde(skip)]
     function: Option<Box<dyn PciFunction>>,
 }
