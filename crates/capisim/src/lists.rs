@@ -137,7 +137,8 @@ pub fn doctor() -> Result<i32, Error> {
     Ok(if missing == 0 { 0 } else { 5 })
 }
 
-fn available_memory() -> Option<u64> {
+/// Bytes of memory this host can still give, if it tells.
+pub fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib << 10)

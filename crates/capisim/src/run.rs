@@ -144,6 +144,7 @@ fn run_one(
 ) -> Result<RunReport, Error> {
     let builds = builds(guest, &job.drivers)?;
     announce(job, guest, seed, &builds);
+    check_memory(&job.scenario, builds.len())?;
     let dir = rundir::create(&args.guest.out, &job.scenario.name, seed)?;
     rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
     let mut bundle = bundle(job, guest, &args.guest, seed)?;
@@ -167,6 +168,22 @@ pub fn finish(
     let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::Internal(e.to_string()))?;
     rundir::write(&dir.join("result.json"), &text)?;
     Ok(report)
+}
+
+/// What a guest of ours touches at least, whatever its RAM.
+const TOUCHED: u64 = 512 << 20;
+
+/// Refuses to start what the host would kill half-way.
+fn check_memory(scenario: &Scenario, guests: usize) -> Result<(), Error> {
+    let needed = guests as u64 * scenario.machine.memory.min(TOUCHED);
+    match crate::lists::available_memory() {
+        Some(free) if free < needed => Err(Error::Environment(format!(
+            "too little host memory: {guests} guests touch about {} MiB, {} MiB are available; give --memory, or one --driver at a time",
+            needed >> 20,
+            free >> 20
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn announce(job: &Job, guest: &Guest, seed: u64, builds: &[Build]) {

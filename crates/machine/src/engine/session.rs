@@ -418,7 +418,9 @@ impl<'a> Session<'a> {
     fn class(&self, ended: Ended) -> Class {
         let had = |t: Trouble| self.trouble.contains_key(&t);
         let booted = self.dialogue.hello;
+        let in_trouble = !self.trouble.is_empty() && !matches!(ended, Ended::PowerOff | Ended::Scenario);
         match ended {
+            _ if in_trouble && !booted => Class::BootFailed,
             _ if had(Trouble::Panic) => Class::Panic,
             _ if had(Trouble::Oops) => Class::Oops,
             _ if had(Trouble::HungTask) || had(Trouble::Lockup) => Class::Hung,

@@ -183,7 +183,9 @@ pub fn judge(builds: &[BuildReport], bug: &[String]) -> (Verdict, Vec<String>) {
     let Some(new) = by(Role::New).or(by(Role::Single)) else {
         return (Verdict::Inconclusive, vec!["nothing was run".into()]);
     };
-    if let Some(first) = new.violations.first() {
+    // A guest that never came up says nothing about the driver.
+    let came_up = new.class != Class::BootFailed;
+    if let Some(first) = new.violations.first().filter(|_| came_up) {
         return (Verdict::Violated, vec![format!("{}: {}: {}", new.build.driver, first.oracle, first.text)]);
     }
     let mut doubts = new.doubts();

@@ -52,6 +52,8 @@ fn one_build() {
     for class in [Class::BootFailed, Class::Limit, Class::Stopped, Class::NoProgress] {
         assert_eq!(code(BuildReport { class, ..build(Role::Single, &[], 1) }), 3, "{class:?}");
     }
+    let panicked = BuildReport { class: Class::BootFailed, ..build(Role::Single, &["no-panic"], 0) };
+    assert_eq!(code(panicked), 3, "a guest that never came up");
     assert_eq!(code(BuildReport { remove: Removal::Unfinished, ..build(Role::Single, &[], 1) }), 3);
     assert_eq!(judge(&[], &[]).0, Verdict::Inconclusive);
     let oopsed =

@@ -280,7 +280,7 @@ fn oracle(t: &Tree) -> OracleSpec {
 fn limits(t: &Tree) -> Limits {
     Limits {
         virtual_time: Ticks(t.number("virtual").unwrap_or(120_000_000_000)),
-        idle: Ticks(t.number("idle").unwrap_or(60_000_000_000)),
+        idle: Ticks(t.number("idle").unwrap_or(30_000_000_000)),
     }
 }
 

@@ -368,7 +368,7 @@ static LIMITS: Table = Table {
         opt(
             "idle",
             Shape::Duration,
-            "virtual time in which nothing is retired, printed or recorded (default 60s)",
+            "virtual time in which nothing is retired, printed or recorded (default 30s)",
         ),
     ],
     heads: &[],
