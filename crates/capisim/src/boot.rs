@@ -73,7 +73,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
         held: None,
         left: false,
     };
-    let outcome = start(&job, &guest, args.seed, &mut host)?;
+    let outcome = start(&job, &guest, args.seed, &mut host).inspect_err(|e| rundir::discard(&dir, e))?;
     bundle.input = std::mem::take(&mut host.input);
     drop(host);
     bundle.state_hash = vec![format!("{:032x}", outcome.state_hash)];

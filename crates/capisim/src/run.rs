@@ -32,6 +32,9 @@ pub struct Job {
 pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<Vec<LunArg>, Error> {
     let machine = &mut scenario.machine;
     if let Some(cpus) = args.cpus {
+        if !(1..=machine::build::MAX_CPUS).contains(&cpus) {
+            return Err(machine::BuildError::Cpus(cpus).into());
+        }
         machine.cpus = cpus;
     }
     if let Some(memory) = &args.memory {
@@ -143,16 +146,37 @@ fn run_one(
     stop: &Stop,
 ) -> Result<RunReport, Error> {
     let builds = builds(guest, &job.drivers)?;
+    preflight(job, guest)?;
     announce(job, guest, seed, &builds);
     check_memory(&job.scenario, builds.len())?;
     let dir = rundir::create(&args.guest.out, &job.scenario.name, seed)?;
-    rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
-    let mut bundle = bundle(job, guest, &args.guest, seed)?;
-    bundle.save(&dir)?;
-    let reports = execute(job, guest, seed, builds, &dir, progress, stop)?;
-    bundle.state_hash = reports.iter().map(|r| r.state_hash.clone()).collect();
-    bundle.save(&dir)?;
-    finish(job, guest, seed, reports, &dir)
+    let recorded = || {
+        rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
+        let mut bundle = bundle(job, guest, &args.guest, seed)?;
+        bundle.save(&dir)?;
+        let reports = execute(job, guest, seed, builds, &dir, progress, stop)?;
+        bundle.state_hash = reports.iter().map(|r| r.state_hash.clone()).collect();
+        bundle.save(&dir)?;
+        finish(job, guest, seed, reports, &dir)
+    };
+    recorded().inspect_err(|e| rundir::discard(&dir, e))
+}
+
+/// Everything that can be refused before anything is written.
+pub fn preflight(job: &Job, guest: &Guest) -> Result<(), Error> {
+    if job.drivers.len() > 1 && job.luns.iter().any(|l| l.file.is_some()) {
+        return Err(Error::Usage("--lun file=…: two builds cannot share a file; use size=…".into()));
+    }
+    let one = |driver: Option<&Path>| {
+        let image = guest.image(&job.scenario, driver, Mode::Run)?;
+        let table = engine::SymbolTable::new(&guest.kernel.symbols, image.symbols);
+        let unknown = check::unknown_symbols(&job.scenario, &table);
+        if unknown.is_empty() { Ok(()) } else { Err(job.source.problems(&unknown)) }
+    };
+    if job.drivers.is_empty() {
+        return one(None);
+    }
+    job.drivers.iter().try_for_each(|d| one(Some(d)))
 }
 
 /// Puts the report together and writes `result.json`.
@@ -251,10 +275,6 @@ pub fn execute(
     progress: &Progress,
     stop: &Stop,
 ) -> Result<Vec<BuildReport>, Error> {
-    let single = builds.len() == 1;
-    if !single && job.luns.iter().any(|l| l.file.is_some()) {
-        return Err(Error::Usage("--lun file=…: two builds cannot share a file; use size=…".into()));
-    }
     let results = crossbeam::scope(|scope| {
         let threads: Vec<_> = builds
             .into_iter()
@@ -295,11 +315,6 @@ fn execute_one(
     let mut scenario = job.scenario.clone();
     let stores = stores(&mut scenario, &job.luns)?;
     let image = guest.image(&scenario, driver, Mode::Run)?;
-    let table = engine::SymbolTable::new(&guest.kernel.symbols, image.symbols.clone());
-    let unknown = check::unknown_symbols(&scenario, &table);
-    if !unknown.is_empty() {
-        return Err(job.source.problems(&unknown));
-    }
     let mut host = Recorder { logs: Logs::create(dir)?, meter, stop };
     let setup = Setup {
         scenario: &scenario,

@@ -134,6 +134,15 @@ pub fn create(out: &Path, name: &str, seed: u64) -> Result<PathBuf, Error> {
     Err(Error::Environment(format!("{}: too many runs in one second", runs.display())))
 }
 
+/// Removes the folder of a run that could not be done; what a bug of ours
+/// left is kept for its report.
+pub fn discard(dir: &Path, error: &Error) {
+    if error.exit_code() != 4 {
+        // If it cannot be removed either, the first error says enough.
+        let _ = fs::remove_dir_all(dir);
+    }
+}
+
 /// `20260101T120000Z`.
 fn stamp(secs: u64) -> String {
     let (days, rest) = ((secs / 86400) as i64, secs % 86400);

@@ -80,6 +80,10 @@ pub struct Cpu {
     pub retired: u64,
     /// Virtual time minus `retired`: the machine sets it each quantum.
     pub clock_origin: u64,
+    /// Highest time base value that any thread has read. Threads of a round
+    /// run one after the other over the same span of time, so without it one
+    /// could read less than another has stored (Book II 5.2: one time base).
+    pub timebase_floor: u64,
     /// The interrupt being raised.
     pub raised: Raised,
     /// Translations this thread holds: architected, see architecture.md.
@@ -115,6 +119,7 @@ impl Cpu {
             firmware_entry: u64::MAX,
             retired: 0,
             clock_origin: 0,
+            timebase_floor: 0,
             raised: Raised::default(),
             tlb: Tlb::default(),
             micro: MicroTlb::default(),
@@ -129,6 +134,11 @@ impl Cpu {
     #[inline]
     pub fn timebase(&self) -> u64 {
         self.now().timebase()
+    }
+    /// Reads the time base: never less than any thread has read before.
+    pub fn read_timebase(&mut self) -> u64 {
+        self.timebase_floor = self.timebase_floor.max(self.timebase());
+        self.timebase_floor
     }
     /// True while the decrementer is negative.
     pub fn dec_expired(&self) -> bool {

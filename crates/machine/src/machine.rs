@@ -63,6 +63,8 @@ pub struct Machine {
     darn: Rng,
     round: Option<Round>,
     hile: bool,
+    /// Highest time base value that any CPU has read.
+    timebase_floor: u64,
     ended: Option<Stop>,
     doorbells: Vec<u32>,
     invalidations: Vec<Invalidate>,
@@ -106,6 +108,7 @@ impl Machine {
             darn: Rng::named(config.seed, "darn"),
             round: None,
             hile: false,
+            timebase_floor: 0,
             ended: None,
             doorbells: vec![],
             invalidations: vec![],
@@ -160,7 +163,7 @@ impl Machine {
         }
         h.state(&self.agenda);
         h.state(&self.nest);
-        h.state(&(self.now, self.quantum, &self.schedule, &self.darn, self.hile));
+        h.state(&(self.now, self.quantum, &self.schedule, &self.darn, self.hile, self.timebase_floor));
         h.state(&self.round);
         self.mem.hash_into(&mut h);
         h.finish()
@@ -291,6 +294,7 @@ impl Machine {
 
     fn run_cpu(&mut self, n: usize, budget: u64, inject: &mut dyn Injector) -> (Exit, u64) {
         let before = self.cpus[n].retired;
+        self.cpus[n].timebase_floor = self.timebase_floor;
         let mut bus = Bus {
             platform: &mut self.platform,
             mem: &self.mem,
@@ -304,6 +308,7 @@ impl Machine {
         };
         let mut env = Env { mem: &self.mem, platform: &mut bus };
         let exit = self.cpus[n].run(&mut env, &mut self.code, budget);
+        self.timebase_floor = self.cpus[n].timebase_floor;
         self.deliver_queues(n);
         (exit, self.cpus[n].retired - before)
     }

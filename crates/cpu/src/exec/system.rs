@@ -78,7 +78,7 @@ impl Cpu {
         self.look_soon();
     }
 
-    fn read_special(&self, number: usize) -> u64 {
+    fn read_special(&mut self, number: usize) -> u64 {
         match number {
             1 => self.xer,
             3 => self.sprs.dscr,
@@ -87,8 +87,8 @@ impl Cpu {
             13 => self.sprs.amr,
             22 => self.decrementer(),
             136 => self.sprs.ctrl,
-            268 | 308 | 309 | 849 => self.timebase(),
-            269 => self.timebase() >> 32,
+            268 | 308 | 309 | 849 => self.read_timebase(),
+            269 => self.read_timebase() >> 32,
             287 => PVR,
             898 => self.sprs.ppr >> 32,
             1008 => self.sprs.hid & !HILE | if self.hile { HILE } else { 0 },
@@ -202,8 +202,8 @@ pub fn mtspr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
 /// mftb
 pub fn mftb(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
     c.gpr[w.rt()] = match w.spr() {
-        268 => c.timebase(),
-        269 => c.timebase() >> 32,
+        268 => c.read_timebase(),
+        269 => c.read_timebase() >> 32,
         _ => return Err(c.illegal(w)),
     };
     Ok(())
