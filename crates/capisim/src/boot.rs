@@ -75,6 +75,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
     };
     let outcome = start(&job, &guest, args.seed, &mut host).inspect_err(|e| rundir::discard(&dir, e))?;
     bundle.input = std::mem::take(&mut host.input);
+    bundle.left_ns = (outcome.ended == Ended::Stopped).then_some(outcome.now.0);
     drop(host);
     bundle.state_hash = vec![format!("{:032x}", outcome.state_hash)];
     bundle.save(&dir)?;
@@ -100,6 +101,7 @@ fn bundle(args: &BootArgs, job: &Job, guest: &Guest) -> Result<Bundle, Error> {
         initrd: g.initrd.as_deref().map(FileId::of).transpose()?,
         module: ids(&g.module)?,
         driver: ids(&job.drivers)?,
+        left_ns: None,
         input: vec![],
         state_hash: vec![],
     })

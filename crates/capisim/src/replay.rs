@@ -12,6 +12,7 @@ use crate::{boot, output};
 use machine::Record;
 use machine::engine::{Host, Status, Wish};
 use std::collections::VecDeque;
+use std::io::Write;
 use std::path::Path;
 
 /// `capisim replay`.
@@ -93,37 +94,27 @@ fn session(
     progress: &Progress,
     stop: &Stop,
 ) -> Result<i32, Error> {
-    let mut host = Typist {
-        input: bundle.input.clone().into(),
-        meter: progress.start("replay"),
-        stop,
-        quiet_since: None,
-    };
-    let end = bundle.input.last().map_or(0, |i| i.at_ns);
+    let input: VecDeque<Input> = bundle.input.clone().into();
+    let mut host = Typist { input, left_ns: bundle.left_ns, meter: progress.start("replay"), stop };
     let outcome = boot::start(job, guest, bundle.seed, &mut host)?;
     host.meter.finish();
-    eprintln!("\nreplayed {} inputs, the last at {:.3} s", bundle.input.len(), end as f64 / 1e9);
-    let hash = format!("{:032x}", outcome.state_hash);
+    eprintln!("\nreplayed {} inputs, t={:.3} s", bundle.input.len(), outcome.now.as_secs_f64());
     if let Some(code) = stop.code() {
         return Ok(code);
     }
-    // A session that its user left ends at a moment of the user's choice.
-    if outcome.ended != machine::engine::Ended::Stopped {
-        compare(&bundle.state_hash, &[hash])?;
-    }
+    compare(&bundle.state_hash, &[format!("{:032x}", outcome.state_hash)])?;
     Ok(0)
 }
 
 struct Typist<'a> {
     input: VecDeque<Input>,
+    left_ns: Option<u64>,
     meter: Meter,
     stop: &'a Stop,
-    quiet_since: Option<u64>,
 }
 
 impl Host for Typist<'_> {
     fn output(&mut self, terminal: usize, bytes: &[u8]) {
-        use std::io::Write;
         if terminal == 0 {
             // A closed pipe ends nothing.
             let _ = std::io::stdout().write_all(bytes);
@@ -132,19 +123,12 @@ impl Host for Typist<'_> {
     fn record(&mut self, _: &Record) {}
     fn poll(&mut self, status: &Status) -> Wish {
         self.meter.show(status);
-        if self.stop.wanted() {
-            return Wish::Stop;
+        // In the order of the session: it looked for input before it ended.
+        match self.input.pop_front_if(|i| status.now.0 >= i.at_ns) {
+            _ if self.stop.wanted() => Wish::Stop,
+            Some(typed) => Wish::Input(typed.bytes()),
+            None if self.left_ns.is_some_and(|end| status.now.0 >= end) => Wish::Stop,
+            None => Wish::Continue,
         }
-        if self.input.front().is_some_and(|i| status.now.0 >= i.at_ns) {
-            let next = self.input.pop_front().expect("it was there");
-            return Wish::Input(next.bytes());
-        }
-        let since = *self.quiet_since.get_or_insert(status.now.0);
-        if !self.input.is_empty() || !status.idle {
-            self.quiet_since = None;
-        } else if status.now.0 - since > 5_000_000_000 {
-            return Wish::Stop;
-        }
-        Wish::Continue
     }
 }

@@ -260,6 +260,7 @@ fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64) -> 
         initrd: guest.initrd.as_deref().map(FileId::of).transpose()?,
         module: ids(&args.module)?,
         driver: ids(&job.drivers)?,
+        left_ns: None,
         input: vec![],
         state_hash: vec![],
     })

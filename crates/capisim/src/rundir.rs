@@ -38,6 +38,9 @@ pub struct Bundle {
     pub module: Vec<FileId>,
     /// Drivers: of two the first is old.
     pub driver: Vec<FileId>,
+    /// Virtual nanoseconds at which the user left an interactive session.
+    #[serde(default)]
+    pub left_ns: Option<u64>,
     /// Input of an interactive session.
     #[serde(default)]
     pub input: Vec<Input>,

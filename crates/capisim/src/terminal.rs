@@ -3,7 +3,9 @@
 use crate::error::Error;
 use crossbeam::channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{IsTerminal, Read, stdin};
+use std::os::fd::AsFd;
 use std::time::Duration;
 use vmm_sys_util::terminal::Terminal as _;
 
@@ -64,10 +66,14 @@ impl Terminal {
             let failed = |e| Error::Environment(format!("cannot set the terminal to raw mode: {e}"));
             stdin().lock().set_raw_mode().map_err(failed)?;
         }
+        // A descriptor of its own: a blocked read of `stdin()` would keep its
+        // lock, and the terminal could not be set back.
+        let input = stdin().as_fd().try_clone_to_owned();
+        let mut input = File::from(input.map_err(|e| Error::Environment(format!("standard input: {e}")))?);
         let (sender, typed) = bounded(64);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(n @ 1..) = stdin().read(&mut buffer) {
+            while let Ok(n @ 1..) = input.read(&mut buffer) {
                 if sender.send(buffer[..n].to_vec()).is_err() {
                     return;
                 }
