@@ -65,14 +65,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
         env!("CARGO_PKG_VERSION"),
         guest.report.version
     );
-    let mut host = Session {
-        terminal,
-        logs: Logs::create(&dir)?,
-        stop: stop.clone(),
-        input: vec![],
-        held: None,
-        left: false,
-    };
+    let mut host = Session { terminal, logs: Logs::create(&dir)?, stop: stop.clone(), input: vec![] };
     let outcome = start(&job, &guest, args.seed, &mut host).inspect_err(|e| rundir::discard(&dir, e))?;
     bundle.input = std::mem::take(&mut host.input);
     bundle.left_ns = (outcome.ended == Ended::Stopped).then_some(outcome.now.0);
@@ -156,9 +149,6 @@ struct Session {
     logs: Logs,
     stop: Stop,
     input: Vec<Input>,
-    /// Input that the guest is not ready for.
-    held: Option<Vec<u8>>,
-    left: bool,
 }
 
 impl Session {
@@ -173,7 +163,7 @@ impl Session {
         if !listening {
             return Wish::Continue;
         }
-        match self.held.take().map_or_else(|| self.terminal.line(), Keys::Bytes) {
+        match self.terminal.line() {
             Keys::Bytes(line) => self.type_in(status, line),
             Keys::End if quiet >= LONG_QUIET => Wish::Stop,
             Keys::None | Keys::End | Keys::Leave => Wish::Continue,
@@ -184,10 +174,7 @@ impl Session {
     fn typed(&mut self, status: &Status) -> Wish {
         match self.terminal.keys(status.idle.then_some(engine::DEFAULT_SLICE.0)) {
             Keys::Bytes(bytes) => self.type_in(status, bytes),
-            Keys::Leave | Keys::End => {
-                self.left = true;
-                Wish::Stop
-            }
+            Keys::Leave | Keys::End => Wish::Stop,
             Keys::None => Wish::Continue,
         }
     }

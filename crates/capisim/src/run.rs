@@ -155,8 +155,10 @@ fn run_one(
         let mut bundle = bundle(job, guest, &args.guest, seed)?;
         bundle.save(&dir)?;
         let reports = execute(job, guest, seed, builds, &dir, progress, stop)?;
-        bundle.state_hash = reports.iter().map(|r| r.state_hash.clone()).collect();
-        bundle.save(&dir)?;
+        if stop.code().is_none() {
+            bundle.state_hash = reports.iter().map(|r| r.state_hash.clone()).collect();
+            bundle.save(&dir)?;
+        }
         finish(job, guest, seed, reports, &dir)
     };
     recorded().inspect_err(|e| rundir::discard(&dir, e))
