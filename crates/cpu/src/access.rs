@@ -51,15 +51,15 @@ impl Cpu {
         self.load_slow(env, ea)
     }
 
-    /// Stores `N` bytes in address order. `Trap::Resync` means that the store
-    /// was done and changed code: the instruction is complete.
+    /// Stores `N` bytes in address order. If decoded code changed, the run
+    /// loop looks before the next instruction and finds the page stale.
     #[inline(always)]
     pub fn store_bytes<const N: usize>(&mut self, env: &mut Env<'_>, ea: u64, bytes: [u8; N]) -> Stored {
         if let Some(ra) = self.micro.write(ea, N as u64) {
             match env.mem.write(ra, bytes) {
                 Store::Done => return Ok(()),
                 Store::CodeChanged => {
-                    self.code_changed();
+                    self.look_soon();
                     return Ok(());
                 }
                 Store::Outside => {}
@@ -92,7 +92,7 @@ impl Cpu {
             let ra = cpu.translate_data(env, ea, Access::Write)? & !CACHE_INHIBITED;
             match env.mem.write_bytes(ra, &bytes[range.clone()]) {
                 Store::Done => {}
-                Store::CodeChanged => cpu.micro.code_changed = true,
+                Store::CodeChanged => cpu.look_soon(),
                 Store::Outside => env.platform.mmio_write(cpu.now(), ra, &bytes[range]),
             }
             Ok(())
@@ -129,15 +129,9 @@ impl Cpu {
         let ra = self.atomic_address(env, ea, N, Access::Write)?;
         let held = self.reservation.take() == Some(Reservation { ra, len: N as u8 });
         if held && env.mem.write(ra, bytes) == Store::CodeChanged {
-            self.code_changed();
+            self.look_soon();
         }
         Ok(held)
-    }
-
-    /// The run loop must drop decoded pages before the next instruction.
-    fn code_changed(&mut self) {
-        self.micro.code_changed = true;
-        self.look_soon();
     }
 
     fn atomic_address(

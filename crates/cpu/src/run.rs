@@ -129,6 +129,9 @@ impl Cpu {
                         Ok(()) | Err(Trap::Branched) => self.complete(),
                         Err(trap) => return Some(trap),
                     }
+                    if self.retired >= self.micro.stop_at {
+                        return None;
+                    }
                     id = self.micro.code_page(self.cia)?;
                 }
                 Some(trap) => return Some(trap),
@@ -229,5 +232,56 @@ impl Cpu {
         self.cia = entry;
         self.nia = entry;
         self.stopped = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::NoPlatform;
+    use fabric::GuestMemory;
+    use fabric::memory::Store;
+
+    const CODE: u64 = 0x1000;
+
+    fn word(text: &str, at: u64) -> u32 {
+        isa::assemble(text, at).expect("an instruction")
+    }
+
+    /// A little-endian thread in real mode at `CODE`, and its memory.
+    fn thread(words: &[&str]) -> (Cpu, GuestMemory) {
+        let mem = GuestMemory::new(1 << 16).expect("64 KiB");
+        for (n, text) in words.iter().enumerate() {
+            let ra = CODE + 4 * n as u64;
+            assert_eq!(mem.write(ra, word(text, ra).to_le_bytes()), Store::Done);
+        }
+        let mut cpu = Cpu::new(0);
+        cpu.set_msr(cpu.msr | msr::LE);
+        (cpu.cia, cpu.nia) = (CODE, CODE);
+        (cpu, mem)
+    }
+
+    /// The first store to a page takes the slow path; the page it changes is
+    /// the one that executes, and the changed word was decoded before.
+    #[test]
+    fn a_store_to_the_running_page_is_seen_by_the_next_instruction() {
+        let (mut cpu, mem) = thread(&["addi r5,r5,1", "stw r6,0(r7)", "b 0x1000"]);
+        cpu.gpr[6] = word("addi r5,r5,16", CODE) as u64;
+        cpu.gpr[7] = CODE;
+        let mut env = Env { mem: &mem, platform: &mut NoPlatform };
+        assert_eq!(cpu.run(&mut env, &mut CodeCache::new(), 4), Exit::Budget);
+        assert_eq!(cpu.gpr[5], 17);
+    }
+
+    #[test]
+    fn a_watched_instruction_does_not_exceed_the_budget() {
+        let (mut cpu, mem) = thread(&["addi r5,r5,1", "addi r5,r5,1", "addi r5,r5,1"]);
+        let mut code = CodeCache::new();
+        code.watch(CODE);
+        let mut env = Env { mem: &mem, platform: &mut NoPlatform };
+        assert_eq!(cpu.run(&mut env, &mut code, 1), Exit::Watched);
+        cpu.step_over_watch();
+        assert_eq!(cpu.run(&mut env, &mut code, 1), Exit::Budget);
+        assert_eq!((cpu.gpr[5], cpu.retired), (1, 1));
     }
 }

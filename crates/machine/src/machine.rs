@@ -261,7 +261,9 @@ impl Machine {
             let left = round.quantum - round.used;
             let (exit, used) = self.run_cpu(n, left, inject);
             let round = self.round.as_mut().expect("a round is open");
-            round.used += used;
+            // `firmware_return` retires the trap word after the run: without
+            // its count a call that returns to the entry would take no time.
+            round.used += used + u64::from(exit == Exit::Firmware);
             let used_up = round.used >= round.quantum;
             match exit {
                 Exit::Budget | Exit::Idle => self.next_cpu(n),
@@ -377,5 +379,43 @@ impl Machine {
             Action::PowerOff => self.ended = Some(Stop::PowerOff),
             Action::Reboot { kind } => self.ended = Some(Stop::Reboot(kind)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{KernelImage, Segment, Symbols};
+    use fabric::NoInjection;
+
+    /// A guest whose link register is the firmware entry itself calls OPAL
+    /// without an instruction in between; time must pass all the same.
+    #[test]
+    fn calls_that_return_to_the_firmware_entry_take_time() {
+        // mtlr r9 · mtctr r9 · li r0,80 · bctr; r9 is the entry, 80 OPAL_CHECK_TOKEN.
+        let words = [0x7D28_03A6u32, 0x7D29_03A6, 0x3800_0050, 0x4E80_0420];
+        let bytes = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        let kernel = KernelImage {
+            segments: vec![Segment { ra: 0, bytes, size: 16 }],
+            entry: 0,
+            end: 16,
+            symbols: Symbols::default(),
+            banner: String::new(),
+        };
+        let config = MachineConfig {
+            cpus: 1,
+            memory: 256 << 20,
+            cmdline: String::new(),
+            seed: 1,
+            quantum: crate::build::DEFAULT_QUANTUM,
+            initrd: vec![],
+            adapters: vec![],
+        };
+        let mut machine = Machine::new(config, &kernel).expect("a machine");
+        let limit = Ticks::micros(50);
+        while machine.run(limit, &mut NoInjection) != Stop::Limit {
+            machine.take_records();
+        }
+        assert_eq!(machine.now(), limit);
     }
 }

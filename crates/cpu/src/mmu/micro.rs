@@ -43,8 +43,6 @@ pub struct MicroTlb {
     fetch_generation: u64,
     msr: u64,
     code_epoch: u64,
-    /// A store changed code since the run loop last looked.
-    pub(crate) code_changed: bool,
     /// The run loop leaves the current page at this count of retired
     /// instructions; 0 asks it to look at once.
     pub(crate) stop_at: u64,
@@ -65,7 +63,6 @@ impl Default for MicroTlb {
             fetch_generation: 0,
             msr: 0,
             code_epoch: u64::MAX,
-            code_changed: false,
             stop_at: 0,
             step_over: None,
         };
@@ -107,7 +104,6 @@ impl MicroTlb {
 
     /// Forgets decoded pages if any code changed since the last call.
     pub fn sync_code(&mut self, mem: &GuestMemory) {
-        self.code_changed = false;
         if self.code_epoch != mem.code_epoch() {
             self.code_epoch = mem.code_epoch();
             self.flush_code();
