@@ -4,7 +4,7 @@ use crate::cli::BootArgs;
 use crate::error::Error;
 use crate::guest::{Guest, Mode};
 use crate::run::{self, Job};
-use crate::rundir::{self, Bundle, FileId, Input, Logs};
+use crate::rundir::{self, Bundle, Input, Logs};
 use crate::scenarios::Source;
 use crate::stop::Stop;
 use crate::terminal::{Keys, Terminal};
@@ -55,7 +55,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
     let stop = Stop::install(args.guest.timeout)?;
     let dir = rundir::create(&args.guest.out, "boot", args.seed)?;
     rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
-    let mut bundle = bundle(args, &job, &guest)?;
+    let mut bundle = Bundle { interactive: true, ..run::bundle(&job, &guest, &args.guest, args.seed)? };
     bundle.save(&dir)?;
     let terminal = Terminal::open()?;
     let hint = if terminal.is_tty() { "; Ctrl-A x leaves" } else { "" };
@@ -73,31 +73,6 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
     bundle.state_hash = vec![format!("{:032x}", outcome.state_hash)];
     bundle.save(&dir)?;
     Ok(report(&outcome, &dir, &stop))
-}
-
-fn bundle(args: &BootArgs, job: &Job, guest: &Guest) -> Result<Bundle, Error> {
-    let g = &args.guest;
-    let ids =
-        |paths: &[std::path::PathBuf]| paths.iter().map(|p| FileId::of(p)).collect::<Result<Vec<_>, _>>();
-    Ok(Bundle {
-        schema: 1,
-        tool: env!("CARGO_PKG_VERSION").into(),
-        scenario: job.source.file.clone(),
-        seed: args.seed,
-        interactive: true,
-        slice_ns: engine::DEFAULT_SLICE.0,
-        cpus: g.cpus,
-        memory: g.memory.clone(),
-        cmdline: g.cmdline.clone(),
-        lun: g.lun.clone(),
-        kernel: FileId::of(&guest.kernel_path)?,
-        initrd: g.initrd.as_deref().map(FileId::of).transpose()?,
-        module: ids(&g.module)?,
-        driver: ids(&job.drivers)?,
-        left_ns: None,
-        input: vec![],
-        state_hash: vec![],
-    })
 }
 
 /// Boots and stays until the session ends.

@@ -245,7 +245,8 @@ pub fn builds(guest: &Guest, drivers: &[PathBuf]) -> Result<Vec<Build>, Error> {
     }
 }
 
-fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64) -> Result<Bundle, Error> {
+/// What replays this run; not interactive.
+pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64) -> Result<Bundle, Error> {
     let ids = |paths: &[PathBuf]| paths.iter().map(|p| FileId::of(p)).collect::<Result<Vec<_>, _>>();
     Ok(Bundle {
         schema: 1,
