@@ -30,6 +30,7 @@ fn direction(cdb: &[u8; 16]) -> (u8, bool) {
     let for_users = matches!(cdb[0], 0x28 | 0x2A | 0x88 | 0x8A | 0x93);
     match commands::lookup(cdb).map(|c| c.does) {
         Ok(Does::Write | Does::WriteSame | Does::Unmap) => (PERM_WRITE, for_users),
+        Ok(Does::ModeSelect | Does::PersistentReserveOut) => (PERM_WRITE, false),
         _ => (PERM_READ, for_users),
     }
 }
@@ -253,7 +254,7 @@ impl SisliteAfu {
         }
         let cdb = cmd.rcb.cdb;
         let request = Request { port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
-        let plan = self.target.plan(&request).map_err(|s| Stop::End(Ioasa::check(s)))?;
+        let plan = self.target.plan(&request).map_err(|r| Stop::End(Ioasa::refused(r)))?;
         self.fit(cmd, plan)?;
         self.inject_error(cmd, bus)
     }

@@ -66,7 +66,7 @@ impl SisliteAfu {
         let victim = |c: &Command| c.unit == Some(unit) && c.stage != Stage::Dropped && !c.rcb.is_tmf();
         self.end_where(Ioasa::fc(FC_RC_TGTABORT), bus, victim);
         if let Some(lun) = self.target.unit(unit as usize) {
-            lun.attend(sense::LUN_RESET);
+            lun.reset(sense::LUN_RESET);
         }
     }
 }

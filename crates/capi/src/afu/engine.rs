@@ -9,7 +9,6 @@ use super::ioarcb::{IOARCB_LEN, Ioarcb, Ioasa};
 use super::regs::global;
 use super::{CmdMode, SisliteAfu};
 use crate::flash::commands::forces_unit_access;
-use crate::flash::target::finish;
 use crate::flash::{Plan, sense};
 use crate::port::{AfuPort, DmaError};
 use fabric::{Effect, Ticks};
@@ -295,10 +294,22 @@ impl SisliteAfu {
         if !cmd.plan.transfer().1 {
             self.take_data(cmd, bus)?;
         }
+        self.without_data(cmd)?;
         cmd.stage = Stage::Busy;
         let delay = self.working_time(cmd);
         cmd.event = Some(bus.cx().after(delay, Event::Step(cmd.id).encode()));
         Ok(Flow::Wait)
+    }
+
+    /// What the target does without data of the host.
+    fn without_data(&mut self, cmd: &Command) -> Result<(), Stop> {
+        let Some(lun) = cmd.unit.and_then(|u| self.target.unit(u as usize)) else { return Ok(()) };
+        let done = match cmd.plan {
+            Plan::Flush { .. } => lun.flush(),
+            Plan::Verify { offset, len } => lun.verify(offset, len),
+            _ => Ok(()),
+        };
+        done.map_err(|s| Stop::End(Ioasa::check(s)))
     }
 
     fn take_data(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
@@ -307,28 +318,34 @@ impl SisliteAfu {
         if std::mem::take(&mut cmd.address_error) {
             return Err(data_error(DmaError::BadAddress));
         }
-        let streamed = matches!(cmd.plan, Plan::Write { .. });
+        let streamed = cmd.plan.is_streamed();
         let mut buffer = vec![0; cmd.piece()];
         while cmd.moved < cmd.limit {
             let n = cmd.piece();
             let ea = cmd.rcb.data_ea.wrapping_add(cmd.moved);
             bus.dma_read(cmd.pe, ea, &mut buffer[..n]).map_err(data_error)?;
             cmd.spoil(&mut buffer[..n]);
-            let unit = self.target.unit(index as usize);
-            if let (Plan::Write { offset, .. }, Some(lun)) = (&cmd.plan, unit) {
-                lun.write(offset + cmd.moved, &buffer[..n]).map_err(|s| Stop::End(Ioasa::check(s)))?;
-            }
+            let piece = &buffer[..n];
+            let done = match (&cmd.plan, self.target.unit(index as usize)) {
+                (Plan::Write { offset, .. }, Some(lun)) => lun.write(offset + cmd.moved, piece),
+                (Plan::Compare { offset, .. }, Some(lun)) => {
+                    lun.compare(offset + cmd.moved, cmd.moved, piece)
+                }
+                _ => Ok(()),
+            };
+            done.map_err(|s| Stop::End(Ioasa::check(s)))?;
             cmd.moved += n as u64;
             if !streamed {
                 break; // parameter lists fit one piece
             }
         }
-        let Some(lun) = self.target.unit(index as usize) else { return Ok(()) };
-        if streamed && forces_unit_access(&cmd.rcb.cdb) {
-            lun.flush().map_err(|s| Stop::End(Ioasa::check(s)))?;
-        }
         if !streamed {
-            finish(lun, &cmd.plan, &buffer).map_err(|s| Stop::End(Ioasa::check(s)))?;
+            let done = self.target.finish(index as usize, cmd.port, &cmd.rcb.cdb, &cmd.plan, &buffer);
+            done.map_err(|r| Stop::End(Ioasa::refused(r)))?;
+        } else if forces_unit_access(&cmd.rcb.cdb)
+            && let Some(lun) = self.target.unit(index as usize)
+        {
+            lun.flush().map_err(|s| Stop::End(Ioasa::check(s)))?;
         }
         self.count_data(cmd, super::regs::fc::FC_CNT_AFUWR);
         Ok(())

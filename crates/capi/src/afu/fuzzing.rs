@@ -188,13 +188,21 @@ pub fn fuzz_ioarcb(data: &[u8]) {
 /// Makes a random command plausible in some respects, so that it gets past
 /// the first checks often enough.
 fn shape_command(rcb: &mut Ioarcb, shape: u8, pe: u16) {
-    const OPCODES: [u8; 16] =
+    // What the driver sends comes often, AFU commands and TMFs too.
+    const USUAL: [u8; 16] =
         [0x88, 0x8A, 0x93, 0x28, 0x2A, 0x12, 0xA0, 0x9E, 0x42, 0x41, 0x1A, 0xA3, 0x35, 0x03, 0xC0, 0x01];
     if shape & 1 == 0 {
         rcb.ctx_id = pe;
     }
     if shape & 2 == 0 {
-        rcb.cdb[0] = OPCODES[usize::from(rcb.cdb[0] & 15)];
+        let all = crate::flash::commands::COMMANDS;
+        let row = &all[usize::from(rcb.cdb[0]) % all.len()];
+        if rcb.cdb[0] & 0x40 == 0 {
+            rcb.cdb[0] = USUAL[usize::from(rcb.cdb[0] & 15)];
+        } else {
+            rcb.cdb[0] = row.opcode;
+            rcb.cdb[1] = row.action.unwrap_or(rcb.cdb[1] & row.usage[1]);
+        }
         rcb.cdb[2..9].fill(0);
         rcb.cdb[10..13].fill(0);
     }

@@ -2,7 +2,7 @@
 //! `struct sisl_ioasa`), in the byte order of their context.
 
 use super::codes::{REQ_FLAGS_AFU_CMD, REQ_FLAGS_HOST_WRITE, REQ_FLAGS_RES_HNDL, REQ_FLAGS_TMF_CMD};
-use crate::flash::sense::{SENSE_LEN, Sense};
+use crate::flash::sense::{Refusal, SENSE_LEN, Sense};
 use fabric::Ticks;
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +180,13 @@ impl Ioasa {
             scsi_rc: super::codes::SCSI_RC_CHECK,
             sense: sense.bytes(),
             ..Ioasa::default()
+        }
+    }
+    /// Ends with what the target refused a command with.
+    pub fn refused(refusal: Refusal) -> Ioasa {
+        match refusal {
+            Refusal::Check(sense) => Ioasa::check(sense),
+            Refusal::Status(status) => Ioasa { scsi_rc: status.0, ..Ioasa::default() },
         }
     }
     /// The four status bytes as one number, `flags` first; 0 is good.

@@ -100,6 +100,7 @@ impl SisliteAfu {
             ports,
             config,
         };
+        afu.target.name_initiators(afu.config.ports.iter().map(|p| p.wwpn));
         afu.power_on_registers();
         afu
     }
@@ -169,7 +170,7 @@ impl SisliteAfu {
         self.global.set(global::TABLE, global::AFU_PORT_SEL, (1 << self.ports.len()) - 1);
         self.port_luns = vec![vec![0; PORT_LUNS]; self.ports.len()];
         if self.config.attention_after_reset {
-            self.target.luns_mut().iter_mut().for_each(|l| l.attend(sense::POWER_ON));
+            self.target.luns_mut().iter_mut().for_each(|l| l.reset(sense::POWER_ON));
         }
     }
 

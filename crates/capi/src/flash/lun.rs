@@ -1,5 +1,6 @@
 //! One logical unit: identity, geometry, pending unit attentions, blocks.
 
+use super::reservation::Reservations;
 use super::sense::{self, Sense};
 use super::store::{Backing, LunStore, MemStore, StoreError};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,9 @@ impl LunConfig {
     }
 }
 
+/// Bytes looked at in one go.
+const PIECE: u64 = 1 << 16;
+
 /// A logical unit.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Lun {
@@ -76,6 +80,12 @@ pub struct Lun {
     pub backing: Backing,
     /// Pending unit attention of each port's initiator (SAM-5 5.14).
     pub attention: [Option<Sense>; 4],
+    /// Who may use it.
+    pub reservations: Reservations,
+    /// START STOP UNIT stopped it.
+    pub stopped: bool,
+    /// WRITE CACHE ENABLE of the caching mode page.
+    write_cache: bool,
     /// Bytes written since power on, for the log pages.
     pub written: u64,
 }
@@ -84,7 +94,50 @@ impl Lun {
     /// A unit with its blocks in memory, all zero.
     pub fn new(config: LunConfig) -> Lun {
         let backing = Backing::Memory(MemStore::new(config.memory_limit));
-        Lun { config, backing, attention: [None; 4], written: 0 }
+        Lun {
+            config,
+            backing,
+            attention: [None; 4],
+            reservations: Reservations::default(),
+            stopped: false,
+            write_cache: true,
+            written: 0,
+        }
+    }
+    /// True while writes are acknowledged before they are permanent.
+    pub fn write_cache(&self) -> bool {
+        self.write_cache
+    }
+    /// True if its write cache loses what it holds with the power.
+    pub fn has_volatile_cache(&self) -> bool {
+        true
+    }
+    /// Switches the write cache; off, it is emptied first.
+    pub fn set_write_cache(&mut self, on: bool) -> Result<(), Sense> {
+        self.flush()?;
+        self.write_cache = on;
+        Ok(())
+    }
+    /// It refuses writes.
+    pub fn is_write_protected(&self) -> bool {
+        self.config.write_protected
+    }
+    /// Degrees Celsius.
+    pub fn temperature(&self) -> u8 {
+        38
+    }
+    /// PERCENTAGE USED ENDURANCE INDICATOR. `Unspecified:` one full overwrite
+    /// counts as 0.1 percent.
+    pub fn percentage_used(&self) -> u8 {
+        (self.written / self.config.size.max(1) / 10).min(255) as u8
+    }
+    /// Why it cannot be read or written now.
+    pub fn ready(&self) -> Result<(), Sense> {
+        match () {
+            () if !self.backing.is_ready() => Err(sense::NOT_READY),
+            () if self.stopped => Err(sense::STOPPED),
+            () => Ok(()),
+        }
     }
     /// Logical block size in bytes.
     pub fn block(&self) -> u64 {
@@ -97,6 +150,20 @@ impl Lun {
     /// Gives every initiator a unit attention.
     pub fn attend(&mut self, sense: Sense) {
         self.attention = [Some(sense); 4];
+    }
+    /// A reset of the unit, of which every initiator hears as `sense`.
+    pub fn reset(&mut self, sense: Sense) {
+        self.reservations.reset();
+        self.stopped = false;
+        self.attend(sense);
+    }
+    /// Gives every initiator but the one on `port` a unit attention.
+    pub fn attend_others(&mut self, port: u8, sense: Sense) {
+        for (n, place) in self.attention.iter_mut().enumerate() {
+            if n != usize::from(port) {
+                *place = Some(sense);
+            }
+        }
     }
     /// Checks an extent against the capacity.
     pub fn check(&self, lba: u64, blocks: u64) -> Result<(), Sense> {
@@ -115,6 +182,28 @@ impl Lun {
         self.written = self.written.saturating_add(data.len() as u64);
         let lba = offset / self.block();
         self.backing.write(offset, data).map_err(|e| write_sense(e, lba))
+    }
+    /// Reads blocks to nowhere; they were checked.
+    pub fn verify(&mut self, offset: u64, len: u64) -> Result<(), Sense> {
+        let mut piece = vec![0; len.min(PIECE) as usize];
+        let mut at = 0;
+        while at < len {
+            let n = (len - at).min(PIECE) as usize;
+            self.read(offset + at, &mut piece[..n])?;
+            at += n as u64;
+        }
+        Ok(())
+    }
+    /// Compares blocks with `data`; the first byte that differs goes into the
+    /// INFORMATION field, counted from `before` (SBC-3 5.29: from the start of
+    /// the host's data).
+    pub fn compare(&mut self, offset: u64, before: u64, data: &[u8]) -> Result<(), Sense> {
+        let mut kept = vec![0; data.len()];
+        self.read(offset, &mut kept)?;
+        match kept.iter().zip(data).position(|(a, b)| a != b) {
+            None => Ok(()),
+            Some(at) => Err(sense::MISCOMPARE.at(before + at as u64)),
+        }
     }
     /// Unmaps blocks; `lba` and the length were checked.
     pub fn unmap(&mut self, lba: u64, blocks: u64) -> Result<(), Sense> {

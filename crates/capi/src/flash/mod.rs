@@ -6,6 +6,7 @@ pub mod commands;
 pub mod internal;
 pub mod lun;
 pub mod pages;
+pub mod reservation;
 pub mod sense;
 pub mod store;
 pub mod target;
@@ -13,6 +14,6 @@ pub mod target;
 mod tests;
 
 pub use lun::{Lun, LunConfig};
-pub use sense::Sense;
+pub use sense::{Refusal, Sense};
 pub use store::{Backing, LunStore, MemStore, StoreError};
 pub use target::{Plan, Request, Target};

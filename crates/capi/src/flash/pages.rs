@@ -4,7 +4,7 @@
 
 use super::commands::{COMMANDS, Command};
 use super::lun::Lun;
-use super::sense::{INVALID_FIELD, NO_SAVING, Sense};
+use super::sense::{INVALID_FIELD, INVALID_PARAMETER, NO_SAVING, PARAMETER_LENGTH, Sense};
 use serde::{Deserialize, Serialize};
 
 /// Largest transfer of one command in bytes; also the driver's limit.
@@ -61,7 +61,7 @@ const VPD: &[(u8, Body)] = &[
 
 /// A VPD page (SPC-4 7.8, SBC-3 6.6).
 pub fn vpd(lun: &Lun, page: u8) -> Result<Vec<u8>, Sense> {
-    let (_, body) = VPD.iter().find(|(p, _)| *p == page).ok_or(INVALID_FIELD)?;
+    let (_, body) = VPD.iter().find(|(p, _)| *p == page).ok_or(INVALID_FIELD.in_cdb(2, None))?;
     let body = body(lun);
     let mut d = vec![0, page];
     d.extend((body.len() as u16).to_be_bytes());
@@ -121,7 +121,20 @@ pub fn capacity16(lun: &Lun) -> Vec<u8> {
     d
 }
 
-fn mode_page(lun: &Lun, page: u8, changeable: bool) -> Option<Vec<u8>> {
+/// Which values of a mode page are meant (SPC-4 table 138).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Current,
+    Changeable,
+    Default,
+}
+
+/// Mode pages there are: caching (SBC-3 6.5.5), control (SPC-4 7.5.8).
+const MODE_PAGES: [u8; 2] = [0x08, 0x0A];
+/// WRITE CACHE ENABLE, in byte 2 of the caching page.
+const WCE: u8 = 0x04;
+
+fn mode_page(lun: &Lun, page: u8, values: Values) -> Option<Vec<u8>> {
     let mut d = match page {
         0x08 => vec![0; 20],
         0x0A => vec![0; 12],
@@ -129,31 +142,42 @@ fn mode_page(lun: &Lun, page: u8, changeable: bool) -> Option<Vec<u8>> {
     };
     d[0] = page;
     d[1] = d.len() as u8 - 2;
-    if changeable {
-        return Some(d); // nothing is
-    }
+    let on = match values {
+        Values::Current => lun.write_cache(),
+        Values::Changeable => lun.has_volatile_cache(),
+        Values::Default => lun.has_volatile_cache(),
+    };
     match page {
-        0x08 => d[2] = 0x04, // WCE
-        _ => d[3] = 0x10,    // unrestricted reordering
+        0x08 => d[2] = if on { WCE } else { 0 },
+        _ if values != Values::Changeable => d[3] = 0x10, // unrestricted reordering
+        _ => {}
     }
-    let _ = lun;
     Some(d)
 }
 
 /// MODE SENSE(6) and (10) data; no block descriptors.
 pub fn mode_sense(lun: &Lun, cdb: &[u8; 16]) -> Result<Vec<u8>, Sense> {
-    let (control, page, subpage) = (cdb[2] >> 6, cdb[2] & 0x3F, cdb[3]);
-    if control == 3 {
-        return Err(NO_SAVING);
-    }
-    let wanted: &[u8] = match (page, subpage) {
-        (0x3F, 0 | 0xFF) => &[0x08, 0x0A],
-        (0x08, 0) => &[0x08],
-        (0x0A, 0) => &[0x0A],
-        _ => return Err(INVALID_FIELD),
+    let (page, subpage) = (cdb[2] & 0x3F, cdb[3]);
+    let values = match cdb[2] >> 6 {
+        0 => Values::Current,
+        1 => Values::Changeable,
+        2 => Values::Default,
+        _ => return Err(NO_SAVING),
     };
-    let pages: Vec<u8> = wanted.iter().filter_map(|&p| mode_page(lun, p, control == 1)).flatten().collect();
-    let specific = 0x10 | if lun.config.write_protected { 0x80 } else { 0 }; // DPOFUA, WP
+    let wanted = match (page, subpage) {
+        (0x3F, 0 | 0xFF) => &MODE_PAGES[..],
+        (0x3F, _) => return Err(INVALID_FIELD.in_cdb(3, None)),
+        _ => {
+            let known = MODE_PAGES.iter().position(|p| *p == page);
+            let at = known.ok_or(INVALID_FIELD.in_cdb(2, Some(5)))?;
+            if subpage != 0 {
+                return Err(INVALID_FIELD.in_cdb(3, None));
+            }
+            &MODE_PAGES[at..=at]
+        }
+    };
+    let pages: Vec<u8> = wanted.iter().filter_map(|&p| mode_page(lun, p, values)).flatten().collect();
+    let specific = 0x10 | if lun.is_write_protected() { 0x80 } else { 0 }; // DPOFUA, WP
     let mut d = if cdb[0] == 0x1A {
         vec![(pages.len() + 3) as u8, 0, specific, 0]
     } else {
@@ -163,17 +187,54 @@ pub fn mode_sense(lun: &Lun, cdb: &[u8; 16]) -> Result<Vec<u8>, Sense> {
     Ok(d)
 }
 
+/// The parameter list of a MODE SELECT: the new WCE, if it has the caching
+/// page. Nothing else can be changed.
+pub fn mode_select(lun: &Lun, cdb: &[u8; 16], list: &[u8]) -> Result<Option<bool>, Sense> {
+    let header = if cdb[0] == 0x15 { 4 } else { 8 };
+    if list.len() < header {
+        return Err(PARAMETER_LENGTH);
+    }
+    let descriptors = &list[header - if header == 4 { 1 } else { 2 }..header];
+    if let Some(at) = descriptors.iter().position(|b| *b != 0) {
+        return Err(INVALID_PARAMETER.in_list((header - descriptors.len() + at) as u16, None));
+    }
+    let (mut at, mut wce) = (header, None);
+    while at < list.len() {
+        let code = list[at];
+        let now = mode_page(lun, code & 0x7F, Values::Current);
+        let Some(now) = now else { return Err(INVALID_PARAMETER.in_list(at as u16, Some(5))) };
+        let mask = mode_page(lun, code & 0x7F, Values::Changeable).unwrap_or_default();
+        let Some(new) = list.get(at..at + now.len()) else { return Err(PARAMETER_LENGTH) };
+        for i in 1..now.len() {
+            let may = if i == 1 { 0 } else { mask[i] };
+            if (new[i] ^ now[i]) & !may != 0 {
+                return Err(INVALID_PARAMETER.in_list((at + i) as u16, None));
+            }
+        }
+        if code & 0x7F == 0x08 {
+            wce = Some(new[2] & WCE != 0);
+        }
+        at += now.len();
+    }
+    Ok(wce)
+}
+
 /// LOG SENSE data: temperature (SPC-4 7.3.21) and solid state media (SBC-3 6.4.6).
 pub fn log_sense(lun: &Lun, cdb: &[u8; 16]) -> Result<Vec<u8>, Sense> {
-    let page = cdb[2] & 0x3F;
-    // Unspecified: endurance used; we take one full overwrite as 0.1 percent.
-    let used = (lun.written / lun.config.size.max(1) / 10).min(255) as u8;
-    let body = match (page, cdb[3]) {
-        (0x00, 0) => vec![0x00, 0x0D, 0x11],
-        (0x0D, 0) => vec![0, 0, 3, 2, 0, 38, 0, 1, 3, 2, 0, 70],
-        (0x11, 0) => vec![0, 1, 3, 4, 0, 0, 0, used],
-        _ => return Err(INVALID_FIELD),
+    let (page, first) = (cdb[2] & 0x3F, u16::from_be_bytes([cdb[5], cdb[6]]));
+    let temperature = lun.temperature();
+    let parameters = match (page, cdb[3]) {
+        (0x00, 0) => vec![vec![0x00], vec![0x0D], vec![0x11]],
+        (0x0D, 0) => vec![vec![0, 0, 3, 2, 0, temperature], vec![0, 1, 3, 2, 0, 70]],
+        (0x11, 0) => vec![vec![0, 1, 3, 4, 0, 0, 0, lun.percentage_used()]],
+        (0x00 | 0x0D | 0x11, _) => return Err(INVALID_FIELD.in_cdb(3, None)),
+        _ => return Err(INVALID_FIELD.in_cdb(2, Some(5))),
     };
+    let code = |p: &[u8]| u16::from_be_bytes([p[0], p.get(1).copied().unwrap_or(0)]);
+    if page != 0 && parameters.iter().all(|p| code(p) < first) {
+        return Err(INVALID_FIELD.in_cdb(5, None));
+    }
+    let body: Vec<u8> = parameters.into_iter().filter(|p| page == 0 || code(p) >= first).flatten().collect();
     let mut d = vec![page, 0, 0, body.len() as u8];
     d.extend(body);
     Ok(d)
@@ -191,11 +252,12 @@ pub fn report_opcodes(cdb: &[u8; 16]) -> Result<Vec<u8>, Sense> {
     let mut rows = COMMANDS.iter().filter(|c| c.opcode == opcode);
     let has_actions = rows.clone().any(|c| c.action.is_some());
     let found = match (option, has_actions) {
-        (1, true) => return Err(INVALID_FIELD),
-        (2, false) if rows.clone().next().is_some() => return Err(INVALID_FIELD),
+        (1, true) | (2, false) if rows.clone().next().is_some() => {
+            return Err(INVALID_FIELD.in_cdb(2, Some(2)));
+        }
         (1, false) => rows.next(),
         (2 | 3, _) => rows.find(|c| c.action.is_none_or(|a| u16::from(a) == action)),
-        _ => return Err(INVALID_FIELD),
+        _ => return Err(INVALID_FIELD.in_cdb(2, Some(2))),
     };
     let mut d = vec![0, if found.is_some() { 3 } else { 1 }, 0, 0];
     if let Some(c) = found {

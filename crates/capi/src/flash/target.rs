@@ -6,7 +6,8 @@ use super::commands::{self, Does};
 use super::internal::{Geometry, Internal};
 use super::lun::{Lun, LunConfig};
 use super::pages::{self, Identity, MAX_TRANSFER, MAX_UNMAP_DESCRIPTORS, MAX_WRITE_SAME};
-use super::sense::{self, Sense};
+use super::reservation::{INITIATORS, OUT_LEN};
+use super::sense::{self, Refusal, Sense};
 use serde::{Deserialize, Serialize};
 
 /// What is left to do for a command that passed its checks.
@@ -23,6 +24,20 @@ pub enum Plan {
         /// Bytes.
         len: u64,
     },
+    /// Read `len` bytes at `offset` of the unit and send nothing.
+    Verify {
+        /// Byte offset on the unit.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// Take `len` bytes and compare them with those at `offset` of the unit.
+    Compare {
+        /// Byte offset on the unit.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+    },
     /// Take `len` bytes to `offset` of the unit.
     Write {
         /// Byte offset on the unit.
@@ -30,7 +45,8 @@ pub enum Plan {
         /// Bytes.
         len: u64,
     },
-    /// Take `len` bytes and write them to each of `blocks` blocks.
+    /// Take `len` bytes, one block, and write them to each of `blocks` blocks;
+    /// with `len` 0 write zeros.
     WriteSame {
         /// First block.
         lba: u64,
@@ -39,26 +55,51 @@ pub enum Plan {
         /// Bytes of the pattern.
         len: u64,
     },
-    /// Take a parameter list of `len` bytes and unmap what it names.
-    Unmap {
+    /// Take a parameter list of `len` bytes and do what it says.
+    List {
+        /// What it is.
+        list: List,
         /// Bytes.
         len: u64,
     },
+    /// Make what is in the write cache permanent.
+    Flush {
+        /// Good status before it is done.
+        immediate: bool,
+    },
+}
+
+/// A parameter list that a command brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum List {
+    /// Of UNMAP.
+    Unmap,
+    /// Of MODE SELECT.
+    ModeSelect,
+    /// Of PERSISTENT RESERVE OUT.
+    PersistentReserveOut,
 }
 
 impl Plan {
     /// Bytes to move, and true if towards the host.
     pub fn transfer(&self) -> (u64, bool) {
         match self {
-            Plan::Done => (0, true),
+            Plan::Done | Plan::Verify { .. } | Plan::Flush { .. } => (0, true),
             Plan::Reply(bytes) => (bytes.len() as u64, true),
             Plan::Read { len, .. } => (*len, true),
-            Plan::Write { len, .. } | Plan::WriteSame { len, .. } | Plan::Unmap { len } => (*len, false),
+            Plan::Write { len, .. }
+            | Plan::Compare { len, .. }
+            | Plan::WriteSame { len, .. }
+            | Plan::List { len, .. } => (*len, false),
         }
     }
     /// True if the transfer length must equal the host's buffer exactly.
     pub fn is_exact(&self) -> bool {
-        matches!(self, Plan::Read { .. } | Plan::Write { .. })
+        matches!(self, Plan::Read { .. } | Plan::Write { .. } | Plan::Compare { .. })
+    }
+    /// True if data from the host are used piece by piece, as they come.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self, Plan::Write { .. } | Plan::Compare { .. })
     }
 }
 
@@ -84,6 +125,8 @@ pub struct Target {
     internal: Option<Internal>,
     /// Ports lead to the internal units, not to the others.
     use_internal: bool,
+    /// Port names of the initiators, by port.
+    initiators: [u64; INITIATORS],
 }
 
 /// LUN number of a 64-bit LUN (SAM-5 4.7): peripheral or flat addressing,
@@ -100,7 +143,11 @@ impl Target {
     /// A target with these units; memory backed, all zero.
     pub fn new(identity: Identity, luns: &[LunConfig]) -> Target {
         let luns = luns.iter().cloned().map(Lun::new).collect();
-        Target { identity, luns, internal: None, use_internal: false }
+        Target { identity, luns, internal: None, use_internal: false, initiators: [0; INITIATORS] }
+    }
+    /// Says what the ports that lead here are called.
+    pub fn name_initiators(&mut self, names: impl IntoIterator<Item = u64>) {
+        self.initiators.iter_mut().zip(names).for_each(|(place, name)| *place = name);
     }
     /// Leads the ports to internal units of this geometry, or away from them.
     pub fn set_internal(&mut self, geometry: Option<Geometry>) {
@@ -150,25 +197,32 @@ impl Target {
     }
 
     /// Checks a command and says what data has to move.
-    pub fn plan(&mut self, r: &Request<'_>) -> Result<Plan, Sense> {
-        let row = commands::lookup(r.cdb)
-            .map_err(|known| if known { sense::INVALID_FIELD } else { sense::INVALID_OPCODE });
+    pub fn plan(&mut self, r: &Request<'_>) -> Result<Plan, Refusal> {
+        let row = commands::lookup(r.cdb);
         let Some(index) = self.find(r.port, r.lun_id) else {
-            return self.without_unit(r, row?.does);
+            return Ok(self.without_unit(r, row?.does)?);
         };
+        let Some(lun) = self.unit(index) else { return Err(sense::NO_LUN.into()) };
         let exempt =
             matches!(row, Ok(c) if matches!(c.does, Does::Inquiry | Does::ReportLuns | Does::RequestSense));
-        let Some(lun) = self.unit(index) else { return Err(sense::NO_LUN) };
         if !exempt && let Some(pending) = lun.attention[usize::from(r.port & 3)].take() {
-            return Err(pending);
+            return Err(pending.into());
         }
-        if !exempt && !lun.backing.is_ready() {
-            return Err(sense::NOT_READY);
+        let row = row?;
+        lun.reservations.admit(r.port, row.does, r.cdb)?;
+        commands::reserved_bits(row, r.cdb)?;
+        if needs_medium(row.does) {
+            lun.ready()?;
         }
-        let does = row?.does;
+        let does = row.does;
         let mut plan = match does {
             Does::Inquiry => self.inquiry(index, r.cdb)?,
             Does::ReportLuns => self.report_luns(r)?,
+            Does::PersistentReserveIn => {
+                let names = self.initiators;
+                let lun = self.unit(index).ok_or(sense::NO_LUN)?;
+                Plan::Reply(lun.reservations.report(r.cdb[1] & 0x1F, &names))
+            }
             _ => unit_plan(self.unit(index).ok_or(sense::NO_LUN)?, r, does)?,
         };
         if let (Plan::Reply(bytes), Some(limit)) = (&mut plan, allocation_length(does, r.cdb)) {
@@ -190,17 +244,20 @@ impl Target {
     }
 
     fn inquiry(&mut self, index: usize, cdb: &[u8; 16]) -> Result<Plan, Sense> {
-        match (cdb[1] & 3, cdb[2]) {
+        match (cdb[1] & 1, cdb[2]) {
             (0, 0) => Ok(Plan::Reply(pages::inquiry(&self.identity, true))),
-            (1, page) => pages::vpd(self.unit(index).ok_or(sense::NO_LUN)?, page).map(Plan::Reply),
-            _ => Err(sense::INVALID_FIELD),
+            (0, _) => Err(sense::INVALID_FIELD.in_cdb(2, None)),
+            (_, page) => pages::vpd(self.unit(index).ok_or(sense::NO_LUN)?, page).map(Plan::Reply),
         }
     }
 
     fn report_luns(&self, r: &Request<'_>) -> Result<Plan, Sense> {
         let limit = be(r.cdb, 6, 4);
-        if limit < 16 || r.cdb[2] > 2 {
-            return Err(sense::INVALID_FIELD);
+        if r.cdb[2] > 2 {
+            return Err(sense::INVALID_FIELD.in_cdb(2, None));
+        }
+        if limit < 16 {
+            return Err(sense::INVALID_FIELD.in_cdb(6, None));
         }
         let mut list = Vec::new();
         for lun in self.reachable().0.iter().filter(|l| l.on_port(r.port) && r.cdb[2] != 1) {
@@ -215,6 +272,41 @@ impl Target {
         d.truncate(limit as usize);
         Ok(Plan::Reply(d))
     }
+
+    /// Performs a plan whose data arrived whole: WRITE SAME and parameter
+    /// lists. `data` may be shorter than the plan said if the host's buffer was.
+    pub fn finish(
+        &mut self,
+        index: usize,
+        port: u8,
+        cdb: &[u8; 16],
+        plan: &Plan,
+        data: &[u8],
+    ) -> Result<(), Refusal> {
+        let Some(lun) = self.unit(index) else { return Err(sense::NO_LUN.into()) };
+        match plan {
+            Plan::WriteSame { lba, blocks, len: 0 } => Ok(lun.unmap(*lba, *blocks)?),
+            Plan::WriteSame { len, .. } if data.len() as u64 != *len => Err(sense::INVALID_IU.into()),
+            Plan::WriteSame { lba, blocks, .. } => Ok(lun.write_same(*lba, *blocks, data)?),
+            Plan::List { list: List::Unmap, .. } => Ok(unmap_list(lun, data)?),
+            Plan::List { list: List::ModeSelect, .. } => {
+                if let Some(on) = pages::mode_select(lun, cdb, data)?
+                    && on != lun.write_cache()
+                {
+                    lun.set_write_cache(on)?;
+                    lun.attend_others(port, sense::MODE_CHANGED);
+                }
+                Ok(())
+            }
+            Plan::List { list: List::PersistentReserveOut, .. } => {
+                for (other, what) in lun.reservations.change(port, cdb, data)? {
+                    lun.attention[other & 3] = Some(what);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn be(cdb: &[u8; 16], from: usize, len: usize) -> u64 {
@@ -226,7 +318,7 @@ fn allocation_length(does: Does, cdb: &[u8; 16]) -> Option<usize> {
     let n = match (does, cdb[0]) {
         (Does::Inquiry, _) => be(cdb, 3, 2),
         (Does::RequestSense, _) | (Does::ModeSense, 0x1A) => be(cdb, 4, 1),
-        (Does::ModeSense | Does::LogSense, _) => be(cdb, 7, 2),
+        (Does::ModeSense | Does::LogSense | Does::PersistentReserveIn, _) => be(cdb, 7, 2),
         (Does::ReadCapacity, 0x9E) => be(cdb, 10, 4),
         (Does::ReportSupportedOpcodes | Does::ReportLuns, _) => be(cdb, 6, 4),
         _ => return None,
@@ -234,98 +326,144 @@ fn allocation_length(does: Does, cdb: &[u8; 16]) -> Option<usize> {
     Some(n as usize)
 }
 
+/// Commands that a unit refuses while it is not ready.
+fn needs_medium(does: Does) -> bool {
+    matches!(
+        does,
+        Does::TestUnitReady
+            | Does::ReadCapacity
+            | Does::Read
+            | Does::Write
+            | Does::Verify
+            | Does::SynchronizeCache
+            | Does::WriteSame
+            | Does::Unmap
+    )
+}
+
 fn unit_plan(lun: &mut Lun, r: &Request<'_>, does: Does) -> Result<Plan, Sense> {
+    let cdb = r.cdb;
     match does {
-        Does::TestUnitReady | Does::StartStopUnit => Ok(Plan::Done),
+        Does::TestUnitReady => Ok(Plan::Done),
+        Does::StartStopUnit => {
+            lun.stopped = cdb[4] & 1 == 0;
+            // SBC-3 4.10: what is cached is written before the unit stops.
+            Ok(if lun.stopped { Plan::Flush { immediate: cdb[1] & 1 != 0 } } else { Plan::Done })
+        }
         Does::RequestSense => request_sense(lun, r),
-        Does::ModeSense => pages::mode_sense(lun, r.cdb).map(Plan::Reply),
-        Does::LogSense => pages::log_sense(lun, r.cdb).map(Plan::Reply),
-        Does::ReportSupportedOpcodes => pages::report_opcodes(r.cdb).map(Plan::Reply),
-        Does::ReadCapacity if r.cdb[0] == 0x25 => Ok(Plan::Reply(pages::capacity10(lun))),
+        Does::ModeSense => pages::mode_sense(lun, cdb).map(Plan::Reply),
+        Does::ModeSelect => mode_select(cdb),
+        Does::LogSense => pages::log_sense(lun, cdb).map(Plan::Reply),
+        Does::ReportSupportedOpcodes => pages::report_opcodes(cdb).map(Plan::Reply),
+        Does::ReadCapacity if cdb[0] == 0x25 => Ok(Plan::Reply(pages::capacity10(lun))),
         Does::ReadCapacity => Ok(Plan::Reply(pages::capacity16(lun))),
+        Does::Reserve | Does::Release => {
+            lun.reservations.reserve(r.port, does);
+            Ok(Plan::Done)
+        }
+        Does::PersistentReserveOut => match be(cdb, 5, 4) {
+            OUT_LEN => Ok(Plan::List { list: List::PersistentReserveOut, len: OUT_LEN }),
+            _ => Err(sense::PARAMETER_LENGTH),
+        },
         Does::SynchronizeCache => {
             lun.check(r.extent.0, r.extent.1)?;
-            lun.flush().map(|()| Plan::Done)
+            Ok(Plan::Flush { immediate: cdb[1] & 2 != 0 })
         }
         Does::Read | Does::Write => transfer(lun, r, does == Does::Write),
+        Does::Verify => verify(lun, r),
         Does::WriteSame => write_same(lun, r),
         Does::Unmap => unmap(lun, r),
-        Does::Inquiry | Does::ReportLuns => Err(sense::INVALID_OPCODE),
+        Does::Inquiry | Does::ReportLuns | Does::PersistentReserveIn => Err(sense::INVALID_OPCODE),
     }
 }
 
 fn request_sense(lun: &mut Lun, r: &Request<'_>) -> Result<Plan, Sense> {
     if r.cdb[1] & 1 != 0 {
-        return Err(sense::INVALID_FIELD);
+        return Err(sense::INVALID_FIELD.in_cdb(1, Some(0))); // descriptor format
     }
-    let now = lun.attention[usize::from(r.port & 3)].take().unwrap_or(sense::NO_SENSE);
+    let pending = lun.attention[usize::from(r.port & 3)].take();
+    let now = pending.or_else(|| lun.ready().err()).unwrap_or(sense::NO_SENSE);
     Ok(Plan::Reply(now.bytes()[..18].to_vec()))
 }
 
-fn transfer(lun: &Lun, r: &Request<'_>, write: bool) -> Result<Plan, Sense> {
+fn mode_select(cdb: &[u8; 16]) -> Result<Plan, Sense> {
+    let len = if cdb[0] == 0x15 { be(cdb, 4, 1) } else { be(cdb, 7, 2) };
+    match (cdb[1] & 0x10, cdb[1] & 1, len) {
+        (0, _, _) => Err(sense::INVALID_FIELD.in_cdb(1, Some(4))), // PF
+        (_, 1, _) => Err(sense::INVALID_FIELD.in_cdb(1, Some(0))), // SP
+        (_, _, 0) => Ok(Plan::Done),
+        _ => Ok(Plan::List { list: List::ModeSelect, len }),
+    }
+}
+
+/// Byte of the CDB at which the number of blocks begins.
+fn length_field(cdb: &[u8; 16]) -> u16 {
+    match cdb[0] >> 5 {
+        0 => 4,
+        1 | 2 => 7,
+        5 => 6,
+        _ => 10,
+    }
+}
+
+/// Offset and length in bytes of a checked extent of at most [`MAX_TRANSFER`].
+fn span(lun: &Lun, r: &Request<'_>) -> Result<(u64, u64), Sense> {
     let (lba, blocks) = r.extent;
-    if r.cdb[1] & 0xE0 != 0 {
-        return Err(sense::INVALID_FIELD); // no protection information
-    }
     lun.check(lba, blocks)?;
-    let (offset, len) = (lba * lun.block(), blocks * lun.block());
-    if len > MAX_TRANSFER {
-        return Err(sense::INVALID_FIELD);
+    if blocks > MAX_TRANSFER / lun.block() {
+        return Err(sense::INVALID_FIELD.in_cdb(length_field(r.cdb), None));
     }
-    if write && lun.config.write_protected {
+    Ok((lba * lun.block(), blocks * lun.block()))
+}
+
+fn transfer(lun: &Lun, r: &Request<'_>, write: bool) -> Result<Plan, Sense> {
+    let (offset, len) = span(lun, r)?;
+    if write && lun.is_write_protected() {
         return Err(sense::WRITE_PROTECTED);
     }
     Ok(if write { Plan::Write { offset, len } } else { Plan::Read { offset, len } })
 }
 
-fn write_same(lun: &mut Lun, r: &Request<'_>) -> Result<Plan, Sense> {
+fn verify(lun: &Lun, r: &Request<'_>) -> Result<Plan, Sense> {
+    let (offset, len) = span(lun, r)?;
+    Ok(match r.cdb[1] & 2 {
+        0 => Plan::Verify { offset, len },
+        _ => Plan::Compare { offset, len }, // BYTCHK
+    })
+}
+
+fn write_same(lun: &Lun, r: &Request<'_>) -> Result<Plan, Sense> {
     let (lba, blocks) = r.extent;
     let unmap = r.cdb[1] & 0x08 != 0;
-    let no_data = r.cdb[0] == 0x93 && r.cdb[1] & 0x01 != 0;
-    let reserved = if r.cdb[0] == 0x93 { 0xF6 } else { 0xF7 };
-    if r.cdb[1] & reserved != 0 || unmap && !lun.config.unmap || blocks == 0 || blocks > MAX_WRITE_SAME {
-        return Err(sense::INVALID_FIELD);
+    let no_data = r.cdb[0] == 0x93 && r.cdb[1] & 0x01 != 0; // NDOB
+    if unmap && !lun.config.unmap {
+        return Err(sense::INVALID_FIELD.in_cdb(1, Some(3)));
+    }
+    if blocks == 0 || blocks > MAX_WRITE_SAME {
+        return Err(sense::INVALID_FIELD.in_cdb(length_field(r.cdb), None));
     }
     lun.check(lba, blocks)?;
-    if lun.config.write_protected {
+    if lun.is_write_protected() {
         return Err(sense::WRITE_PROTECTED);
     }
-    if no_data {
-        return lun.unmap(lba, blocks).map(|()| Plan::Done);
-    }
-    Ok(Plan::WriteSame { lba, blocks, len: lun.block() })
+    Ok(Plan::WriteSame { lba, blocks, len: if no_data { 0 } else { lun.block() } })
 }
 
 fn unmap(lun: &Lun, r: &Request<'_>) -> Result<Plan, Sense> {
     if !lun.config.unmap {
         return Err(sense::INVALID_OPCODE);
     }
-    if lun.config.write_protected {
+    if lun.is_write_protected() {
         return Err(sense::WRITE_PROTECTED);
     }
-    match (r.cdb[1] & 1, be(r.cdb, 7, 2)) {
-        (1, _) => Err(sense::INVALID_FIELD),
-        (_, 0) => Ok(Plan::Done),
-        (_, 1..8) => Err(sense::PARAMETER_LENGTH),
-        (_, len) => Ok(Plan::Unmap { len }),
+    match be(r.cdb, 7, 2) {
+        0 => Ok(Plan::Done),
+        1..8 => Err(sense::PARAMETER_LENGTH),
+        len => Ok(Plan::List { list: List::Unmap, len }),
     }
 }
 
-/// Performs a plan whose data arrived whole: WRITE SAME and UNMAP.
-/// `data` may be shorter than the plan said if the host's buffer was.
-pub fn finish(lun: &mut Lun, plan: &Plan, data: &[u8]) -> Result<(), Sense> {
-    match plan {
-        Plan::WriteSame { lba, blocks, len } => {
-            if data.len() as u64 != *len {
-                return Err(sense::INVALID_IU);
-            }
-            lun.write_same(*lba, *blocks, data)
-        }
-        Plan::Unmap { .. } => unmap_list(lun, data),
-        _ => Ok(()),
-    }
-}
-
+/// SBC-3 5.28.2; nothing is unmapped if any descriptor is wrong.
 fn unmap_list(lun: &mut Lun, data: &[u8]) -> Result<(), Sense> {
     if data.len() < 8 {
         return Err(sense::PARAMETER_LENGTH);
@@ -334,7 +472,7 @@ fn unmap_list(lun: &mut Lun, data: &[u8]) -> Result<(), Sense> {
     let body = &data[8..];
     let body = &body[..named.min(body.len())];
     if body.len() / 16 > MAX_UNMAP_DESCRIPTORS {
-        return Err(sense::INVALID_PARAMETER);
+        return Err(sense::INVALID_PARAMETER.in_list(2, None));
     }
     let mut extents = Vec::new();
     for d in body.chunks_exact(16) {
