@@ -1,5 +1,6 @@
 //! Law 1: the same run, to the bit. Debug against release is a stage of `cargo xtask test`.
 
+use capi::adapter::{Adapter, AdapterConfig};
 use capi::afu::{AfuConfig, SisliteAfu};
 use fabric::hash::StateHasher;
 use fabric::memory::Store;
@@ -93,7 +94,8 @@ fn every_saved_bit_counts() {
     assert!(advance(&mut machine, 6 << 20));
     flips("cpu", &machine.cpus()[0]);
     flips("platform", &Platform::new(&PlatformConfig { adapters: 2, ..PlatformConfig::default() }));
-    flips("afu", &SisliteAfu::new(AfuConfig::corsa(), 1));
+    let adapter = Adapter::new(AdapterConfig::corsa(), SisliteAfu::new(AfuConfig::corsa(), 1));
+    flips("adapter", &adapter);
     flips("nest", &machine::nest::NestMmu { ptcr: 0x1234_5678_9ABC_D00F });
     flips("random stream", &Rng::named(5, "schedule"));
     let mut agenda = Agenda::default();

@@ -45,6 +45,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
         scenario.guest.disks = 0;
     }
     let luns = run::adjust(&mut scenario, &args.guest)?;
+    run::check_memory(&scenario, 1)?;
     let has_driver = scenario.guest.modules.iter().any(|m| m == "cxlflash");
     let driver = match &args.driver {
         Some(d) => Some(guest.driver(&d.display().to_string())?),

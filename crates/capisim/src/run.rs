@@ -200,16 +200,30 @@ pub fn finish(
 const TOUCHED: u64 = 512 << 20;
 
 /// Refuses to start what the host would kill half-way.
-fn check_memory(scenario: &Scenario, guests: usize) -> Result<(), Error> {
-    let needed = guests as u64 * scenario.machine.memory.min(TOUCHED);
-    match crate::lists::available_memory() {
-        Some(free) if free < needed => Err(Error::Environment(format!(
-            "too little host memory: {guests} guests touch about {} MiB, {} MiB are available; give --memory, or one --driver at a time",
-            needed >> 20,
-            free >> 20
-        ))),
-        _ => Ok(()),
+pub fn check_memory(scenario: &Scenario, guests: usize) -> Result<(), Error> {
+    let memory = scenario.machine.memory;
+    too_little(memory, guests as u64, crate::lists::whole_memory(), crate::lists::available_memory())
+        .map_or(Ok(()), |reason| Err(Error::Environment(reason)))
+}
+
+/// Why a host with this much memory, and this much of it free, cannot run
+/// `guests` guests with `memory` bytes each.
+fn too_little(memory: u64, guests: u64, whole: Option<u64>, free: Option<u64>) -> Option<String> {
+    if let Some(whole) = whole.filter(|whole| memory > *whole) {
+        return Some(format!(
+            "too little host memory: a guest of {} MiB does not fit in the {} MiB of this host; give a smaller --memory",
+            memory >> 20,
+            whole >> 20
+        ));
     }
+    let needed = guests * memory.min(TOUCHED);
+    let free = free.filter(|free| *free < needed)?;
+    let cure = if guests > 1 { "--memory, or one --driver at a time" } else { "a smaller --memory" };
+    Some(format!(
+        "too little host memory: {guests} guest(s) touch about {} MiB, {} MiB are available; give {cure}",
+        needed >> 20,
+        free >> 20
+    ))
 }
 
 fn announce(job: &Job, guest: &Guest, seed: u64, builds: &[Build]) {
@@ -361,6 +375,23 @@ impl Host for Recorder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_that_is_too_small_is_told_so() {
+        const GIB: u64 = 1 << 30;
+        let refused = |memory, guests, whole, free| too_little(memory, guests, whole, free);
+        for (memory, guests, whole, free, what) in [
+            (GIB, 2, Some(8 * GIB), Some(4 * GIB), None),
+            (64 << 40, 1, Some(8 * GIB), Some(4 * GIB), Some("does not fit in the 8192 MiB")),
+            (GIB, 2, Some(8 * GIB), Some(GIB - 1), Some("one --driver at a time")),
+            (GIB, 1, Some(8 * GIB), Some(GIB / 4), Some("a smaller --memory")),
+            (64 << 40, 1, None, None, None),
+        ] {
+            let said = refused(memory, guests, whole, free);
+            assert_eq!(said.is_some(), what.is_some(), "{memory} {guests}: {said:?}");
+            assert!(what.is_none_or(|w| said.as_ref().is_some_and(|s| s.contains(w))), "{said:?}");
+        }
+    }
 
     #[test]
     fn seeds_are_numbers_or_ranges() {

@@ -55,3 +55,42 @@ fn a_loaded_state_goes_on_alike() {
     });
     assert!(straight == reloaded);
 }
+
+/// The card in the middle of its work: commands under way, a fault open and
+/// one queued, a sync held, a context being reset.
+fn busy() -> Rig {
+    let mut rig = Rig::new();
+    rig.user(1);
+    rig.user(2);
+    rig.world.tables.missing.insert((DATA + STRIDE) >> 16);
+    rig.world.tables.missing.insert((DATA + 2 * STRIDE) >> 16);
+    rig.inject("afu-sync", Effect::Hold(Ticks::millis(3)));
+    rig.submit(0, 0, &sync(1, 1));
+    for n in 0..6 {
+        let pe = 1 + (n % 2) as u16;
+        rig.submit(pe, n, &user_io(pe, n > 2, n, 2));
+        rig.pass(Ticks::micros(40));
+    }
+    rig
+}
+
+#[test]
+fn every_saved_bit_of_a_busy_card_counts() {
+    let rig = busy();
+    let bytes = rig.adapter.saved();
+    let (mut other, mut refused) = (0, 0);
+    // One bit of each of many bytes; the integration test has all of a card at rest.
+    let every = bytes.len().div_ceil(1500) | 1;
+    for at in (0..bytes.len()).step_by(every) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        match Adapter::<SisliteAfu>::from_saved(&changed) {
+            Ok(state) => {
+                assert!(state.saved() != bytes, "byte {at} bit {} does not count", at % 8);
+                other += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(other > refused, "{other} other states, {refused} refused, {} bytes", bytes.len());
+}
