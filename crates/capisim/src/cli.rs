@@ -184,6 +184,8 @@ pub struct ReplayArgs {
 pub enum Listing {
     /// Faults a scenario can inject.
     Faults,
+    /// Operations that a condition can await and a fault can meet.
+    Operations,
     /// Oracles.
     Oracles,
     /// Scenarios of the project.

@@ -7,7 +7,7 @@ use crate::guest::{Guest, Mode};
 use crate::scenarios::{BUILT_IN, Source};
 use machine::engine::SymbolTable;
 use machine::scenario::{check, schema};
-use machine::{adapters, oracle};
+use machine::{adapters, faults, oracle};
 use serde_json::{Value, json};
 
 /// `capisim list`.
@@ -19,10 +19,11 @@ pub fn list(args: &ListArgs) -> Result<i32, Error> {
                 |o| json!({ "name": o.name, "severity": o.severity, "proves": o.proves, "exempt": o.exempt }),
             )
             .collect(),
-        Listing::Faults => adapters::FAULTS
+        Listing::Operations => adapters::OPERATIONS
             .iter()
-            .map(|f| json!({ "name": f.key, "kinds": (f.kinds)(), "effects": f.effects, "does": f.doc }))
+            .map(|o| json!({ "name": o.key, "kinds": (o.kinds)(), "effects": o.effects, "does": o.doc }))
             .collect(),
+        Listing::Faults => faults::TABLE.iter().map(fault).collect(),
         Listing::Scenarios => scenarios()?,
         Listing::Kernels => kernels()?,
     };
@@ -37,6 +38,19 @@ pub fn list(args: &ListArgs) -> Result<i32, Error> {
         }
     }
     Ok(0)
+}
+
+/// A fault of the catalogue: `scenario` is the one that shows it fire.
+fn fault(f: &faults::Fault) -> Value {
+    let (scenario, shown) = match f.shown {
+        faults::Shown::Scenario(name) => (Some(name), "on the real kernel".to_owned()),
+        faults::Shown::UnitTest(reason) => (None, format!("by a unit test alone: {reason}")),
+        faults::Shown::NotYet => (None, "not yet".to_owned()),
+    };
+    json!({
+        "name": f.name, "number": format!("F{}", f.number), "form": f.form, "expected": f.expected,
+        "ways": f.ways.iter().map(|w| w.name).collect::<Vec<_>>(), "scenario": scenario, "shown": shown,
+    })
 }
 
 fn plain(value: &Value) -> String {
@@ -139,7 +153,20 @@ pub fn doctor() -> Result<i32, Error> {
 
 /// Bytes of memory this host can still give, if it tells.
 pub fn available_memory() -> Option<u64> {
+    meminfo(&["MemAvailable:"])
+}
+
+/// Bytes of memory and swap space this host has, if it tells.
+pub fn whole_memory() -> Option<u64> {
+    meminfo(&["MemTotal:", "SwapTotal:"])
+}
+
+/// Sum of lines of `/proc/meminfo`, in bytes.
+fn meminfo(names: &[&str]) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib << 10)
+    let kib = |name: &&str| {
+        let line = text.lines().find(|l| l.starts_with(*name))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    };
+    names.iter().map(kib).sum::<Option<u64>>().map(|kib| kib << 10)
 }

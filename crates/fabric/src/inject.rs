@@ -22,6 +22,44 @@ pub enum Effect {
     Drop,
     /// Finish it with this error code; its meaning is the point's.
     Fail(u64),
+    /// Finish it with this value in place of the right one.
+    Value(u64),
+}
+
+/// Something that goes wrong by itself, not in an operation of the guest's:
+/// a link that drops, a power failure, an interrupt that nothing asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mishap<'a> {
+    /// Its name in the table of faults, or a part of it.
+    pub name: &'a str,
+    /// Details, with the names a scenario uses.
+    pub fields: &'a [(&'a str, u64)],
+}
+
+impl Mishap<'_> {
+    /// The field of this name.
+    pub fn get(&self, name: &str) -> Option<u64> {
+        self.fields.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
+    }
+}
+
+/// Why a [`Mishap`] did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// The model knows no such thing.
+    #[error("it cannot do `{0}`")]
+    Unknown(String),
+    /// It knows it, and it cannot happen now.
+    #[error("it cannot happen now: {0}")]
+    NotNow(&'static str),
+    /// A field is missing or out of range.
+    #[error("`{field}`: {must}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
 }
 
 /// Decides about faults; the scenario engine implements it.

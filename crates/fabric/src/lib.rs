@@ -22,7 +22,7 @@ pub mod translate;
 pub use agenda::{Agenda, Due};
 pub use cx::Cx;
 pub use hash::state_hash;
-pub use inject::{Effect, Injector, NoInjection, Point};
+pub use inject::{Effect, Injector, Mishap, NoInjection, NotDone, Point};
 pub use memory::{GuestMemory, OutOfMemory};
 pub use pci::{BarRegion, PciFunction, ResetKind};
 pub use rng::Rng;

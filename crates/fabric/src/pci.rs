@@ -2,6 +2,7 @@
 //! (`capi`). Neither knows the other.
 
 use crate::cx::Cx;
+use crate::inject::{Mishap, NotDone};
 use crate::translate::TranslationSpace;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,10 @@ pub trait PciFunction: std::any::Any {
     /// blocked the function must not touch guest memory; the bridge itself
     /// drops the interrupts.
     fn set_dma_blocked(&mut self, _blocked: bool, _cx: &mut Cx<'_>) {}
+    /// Something goes wrong in the function by itself.
+    fn mishap(&mut self, what: &Mishap<'_>, _cx: &mut Cx<'_>) -> Result<(), NotDone> {
+        Err(NotDone::Unknown(what.name.to_owned()))
+    }
     /// The saved form of the function's whole state, for snapshots and the
     /// state hash.
     fn saved(&self) -> Vec<u8>;

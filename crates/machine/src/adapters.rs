@@ -11,8 +11,8 @@ use fabric::PciFunction;
 /// index of the unit. Units without one are in memory.
 pub type Stores = Vec<((usize, usize), Box<dyn LunStore>)>;
 
-/// A place where a scenario can make the hardware misbehave.
-pub struct FaultPoint {
+/// A kind of operation that a condition can await and a step's `fault` can meet.
+pub struct Operation {
     /// Key of a step's `when`.
     pub key: &'static str,
     /// What can stand there.
@@ -24,20 +24,20 @@ pub struct FaultPoint {
 }
 
 /// All of them.
-pub const FAULTS: &[FaultPoint] = &[
-    FaultPoint {
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
         key: "command",
         kinds: crate::scenario::check::command_kinds,
         effects: &["hold", "drop", "fail"],
         doc: "an AFU command is answered late, never, or with this IOASC; `from`, `pe` and `mode` choose which",
     },
-    FaultPoint {
+    Operation {
         key: "llcmd",
         kinds: || crate::scenario::shape::LLCMDS.to_vec(),
         effects: &["hold", "drop", "fail"],
         doc: "a linked list command is acknowledged late, never, or with an error",
     },
-    FaultPoint {
+    Operation {
         key: "control",
         kinds: || vec!["enable", "disable", "reset"],
         effects: &["hold", "drop"],

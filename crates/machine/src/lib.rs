@@ -8,6 +8,7 @@ pub mod adapters;
 pub mod build;
 pub mod bus;
 pub mod engine;
+pub mod faults;
 pub mod guest;
 pub mod kernel;
 pub mod machine;

@@ -6,16 +6,17 @@
 
 use crate::build::{MachineConfig, hwid};
 use crate::bus::Bus;
+use crate::faults::Part;
 use crate::nest::NestMmu;
 use cpu::{CodeCache, Cpu, Env, Exit};
 use fabric::hash::StateHasher;
 use fabric::pci::Invalidate;
-use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
+use fabric::{Agenda, GuestMemory, Injector, Mishap, NotDone, Record, Rng, Ticks, Trace};
 use powernv::{Action, MemoryLayout, Platform, PlatformConfig, RebootKind};
 use serde::Serialize;
 
 /// Why the machine stopped running.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Stop {
     /// The time asked for is reached.
     Limit,
@@ -164,7 +165,7 @@ impl Machine {
         h.state(&self.agenda);
         h.state(&self.nest);
         h.state(&(self.now, self.quantum, &self.schedule, &self.darn, self.hile, self.timebase_floor));
-        h.state(&self.round);
+        h.state(&(&self.round, &self.ended, &self.doorbells, &self.invalidations));
         self.mem.hash_into(&mut h);
         h.finish()
     }
@@ -328,6 +329,33 @@ impl Machine {
                     c.invalidate(what);
                 }
             }
+        }
+    }
+
+    /// Something goes wrong by itself: in the card of `adapter`, in its host
+    /// bridge, or in the machine around them.
+    pub fn mishap(
+        &mut self,
+        adapter: usize,
+        part: &Part,
+        fields: &[(&str, u64)],
+        inject: &mut dyn Injector,
+    ) -> Result<(), NotDone> {
+        let now = self.now;
+        match *part {
+            Part::At { .. } => Err(NotDone::NotNow("it waits for operations")),
+            Part::Card(name) => {
+                let what = Mishap { name, fields };
+                let done = self
+                    .bus(inject)
+                    .with_platform(now, |p, w| p.with_function(adapter, w, |f, cx| f.mishap(&what, cx)));
+                done.unwrap_or(Err(NotDone::NotNow("there is no such adapter")))
+            }
+            Part::Bridge(name) => {
+                let what = Mishap { name, fields };
+                self.bus(inject).with_platform(now, |p, w| p.mishap(adapter, &what, w))
+            }
+            Part::Machine(name) => Err(NotDone::Unknown(name.to_owned())),
         }
     }
 

@@ -7,8 +7,8 @@ use crate::phb::Phb;
 use crate::rtc::Rtc;
 use crate::world::World;
 use crate::xics::Xics;
-use fabric::PciFunction;
 use fabric::pci::Invalidate;
+use fabric::{Mishap, NotDone, PciFunction};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -225,6 +225,20 @@ impl Platform {
         let answer = phb.call(world, f);
         self.settle(n, world);
         answer
+    }
+    /// Something goes wrong by itself in the host bridge of slot `n`.
+    pub fn mishap(&mut self, n: usize, what: &Mishap<'_>, world: &mut World<'_>) -> Result<(), NotDone> {
+        if n >= self.phbs.len() {
+            return Err(NotDone::NotNow("there is no such host bridge"));
+        }
+        match what.name {
+            "freeze" => self.freeze_adapter(n, world),
+            "fence" => self.fence(n, world),
+            "link-down" => self.set_link(n, false, world),
+            "link-up" => self.set_link(n, true, world),
+            _ => return Err(NotDone::Unknown(what.name.to_owned())),
+        }
+        Ok(())
     }
     /// Freezes the adapter's PE in slot `n` as a hardware error would.
     pub fn freeze_adapter(&mut self, n: usize, world: &mut World<'_>) {

@@ -8,7 +8,11 @@ use crate::test::cargo::root;
 /// A page and what it must say.
 type Page = (&'static str, fn() -> String);
 
-const PAGES: &[Page] = &[("docs/isa.md", isa::docs::docs), ("docs/scenario.schema.json", schema)];
+const PAGES: &[Page] = &[
+    ("docs/faults.md", machine::faults::markdown),
+    ("docs/isa.md", isa::docs::docs),
+    ("docs/scenario.schema.json", schema),
+];
 
 fn schema() -> String {
     let text = machine::scenario::schema::json_schema();

@@ -164,7 +164,7 @@ impl SisliteAfu {
         match bus.cx().fault("afu-command", "context-reset", &[("pe", pe.into()), ("ctx", pe.into())]) {
             Some(Effect::Hold(by)) => delay += by,
             // Stuck: bit 0 stays, and what was open may still complete.
-            Some(Effect::Drop | Effect::Fail(_)) => return,
+            Some(Effect::Drop | Effect::Fail(_) | Effect::Value(_)) => return,
             None => {}
         }
         self.abort_where("context-reset", bus, |c| c.pe == pe);

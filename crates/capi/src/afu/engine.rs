@@ -269,7 +269,7 @@ impl SisliteAfu {
                 return Ok(Flow::Wait);
             }
             // One byte is an afu_rc; more are flags, afu_rc, scsi_rc, fc_rc.
-            Some(Effect::Fail(rc)) => {
+            Some(Effect::Fail(rc) | Effect::Value(rc)) => {
                 let [flags, afu_rc, scsi_rc, fc_rc] = (rc as u32).to_be_bytes();
                 let sa = if rc <= 0xFF {
                     Ioasa::afu(rc as u8, 0)

@@ -180,7 +180,7 @@ impl Psl {
         match cx.fault("llcmd", code.name(), &[("pe", u64::from(pe))]) {
             Some(Effect::Hold(more)) => wait = Some(LLCMD_TIME + more),
             Some(Effect::Drop) => wait = None,
-            Some(Effect::Fail(_)) => failed = true,
+            Some(Effect::Fail(_) | Effect::Value(_)) => failed = true,
             None => {}
         }
         let event = wait.map(|delay| cx.after(delay, EVENT_LLCMD));

@@ -1,20 +1,57 @@
 //! Faults of a scenario: decides at an injection point what happens there.
 
-use crate::scenario::{Condition, FaultEffect, Operation, Scenario, What};
+use crate::faults::Part;
+use crate::scenario::{Condition, FaultEffect, Injection, Operation, Scenario, What};
 use fabric::{Effect, Injector, Point, Ticks};
 use std::collections::BTreeMap;
 
-/// One fault step.
+/// One fault that waits for operations.
 #[derive(Clone, Debug)]
 struct Rule {
     step: usize,
-    operation: Operation,
+    point: &'static str,
+    meets: Meets,
     effect: Effect,
     nth: u64,
     times: u64,
     seen: u64,
     after: Option<usize>,
     armed: bool,
+    until: Ticks,
+}
+
+/// Which operations of its point a fault meets.
+#[derive(Clone, Debug)]
+enum Meets {
+    /// Those that a step's condition names.
+    Operation(Operation),
+    /// Those that a fault of the catalogue is about.
+    Catalogue {
+        kinds: &'static [&'static str],
+        from: Option<String>,
+        pe: Option<u64>,
+        with: BTreeMap<String, u64>,
+    },
+}
+
+impl Meets {
+    fn meets(&self, elements: &BTreeMap<String, Vec<u64>>, point: &Point<'_>) -> bool {
+        let field = |name: &str| point.fields.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+        let known = |from: &str| elements.get(from).map_or(&[][..], Vec::as_slice);
+        match self {
+            Meets::Operation(op) => {
+                let of = op.from.as_ref().map_or(&[][..], |f| known(&f.text));
+                operation_matches(op, of, point.kind, field)
+            }
+            Meets::Catalogue { kinds, from, pe, with } => {
+                let element = field("ctx").or_else(|| field("pe"));
+                (kinds.is_empty() || kinds.contains(&point.kind))
+                    && pe.is_none_or(|pe| element == Some(pe))
+                    && from.as_ref().is_none_or(|f| element.is_some_and(|e| known(f).contains(&e)))
+                    && with.iter().all(|(name, value)| field(name) == Some(*value))
+            }
+        }
+    }
 }
 
 /// A fault that acted.
@@ -52,16 +89,48 @@ impl Faults {
             };
             rules.push(Rule {
                 step: n,
-                operation: operation.clone(),
+                point: operation.point,
+                meets: Meets::Operation(operation.clone()),
                 effect,
                 nth: *nth,
                 times: fault.times,
                 seen: 0,
                 after: after.as_ref().and_then(|a| scenario.step(&a.text)),
                 armed: after.is_none(),
+                until: Ticks::NEVER,
             });
         }
         Faults { rules, ..Faults::default() }
+    }
+    /// Step `step` brings about `part` of a fault at an injection point; false
+    /// if that part does not wait for operations.
+    pub fn arm(
+        &mut self,
+        step: usize,
+        injection: &Injection,
+        part: &Part,
+        span: Option<Ticks>,
+        now: Ticks,
+    ) -> bool {
+        let Part::At { point, kinds, does, times } = part else { return false };
+        self.rules.push(Rule {
+            step,
+            point,
+            meets: Meets::Catalogue {
+                kinds,
+                from: injection.from.as_ref().map(|f| f.text.clone()),
+                pe: injection.pe,
+                with: injection.with.clone(),
+            },
+            effect: does.effect(span, injection.value),
+            nth: injection.nth,
+            times: injection.times.unwrap_or(*times),
+            seen: 0,
+            after: None,
+            armed: true,
+            until: injection.lasts.map_or(Ticks::NEVER, |t| now + t),
+        });
+        true
     }
     /// A process element of `actor` became known.
     pub fn element(&mut self, actor: &str, pe: u64) {
@@ -101,12 +170,9 @@ pub fn operation_matches(
 
 impl Injector for Faults {
     fn at(&mut self, now: Ticks, point: &Point<'_>) -> Option<Effect> {
-        let field = |name: &str| point.fields.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
         let mut effect = None;
-        for rule in self.rules.iter_mut().filter(|r| r.armed && r.operation.point == point.name) {
-            let from = rule.operation.from.as_ref().map(|f| f.text.as_str());
-            let elements = from.and_then(|f| self.elements.get(f)).map_or(&[][..], Vec::as_slice);
-            if !operation_matches(&rule.operation, elements, point.kind, field) {
+        for rule in self.rules.iter_mut().filter(|r| r.armed && r.point == point.name && now < r.until) {
+            if !rule.meets.meets(&self.elements, point) {
                 continue;
             }
             rule.seen += 1;
@@ -147,6 +213,30 @@ fault = { drop = true, times = 2 }
     fn sync(f: &mut Faults, ctx: u64) -> Option<Effect> {
         let fields = [("pe", 0), ("ctx", ctx), ("mode", 0)];
         f.at(Ticks(5), &Point { name: "afu-command", kind: "afu-sync", fields: &fields })
+    }
+
+    #[test]
+    fn a_fault_of_the_catalogue_is_armed_when_its_step_fires() {
+        let text = TEXT.to_owned()
+            + "[[step]]\nname = \"late\"\nwhen = { at = \"1s\" }\n\
+               inject = { fault = \"sync-delayed\", from = \"p1\", nth = 2, lasts = \"9s\", with = { mode = 0 } }\n";
+        let scenario = parse(&text).expect("well formed");
+        let injection = scenario.steps[2].inject.as_ref().expect("an injection");
+        let mut f = Faults::default();
+        f.element("p1", 1);
+        let parts = crate::faults::Fault::find("sync-delayed").expect("in the table").ways[0].parts;
+        assert!(f.arm(2, injection, &parts[0], Some(Ticks(77)), Ticks(1)));
+        assert_eq!(
+            [sync(&mut f, 1), sync(&mut f, 2), sync(&mut f, 1)],
+            [None, None, Some(Effect::Hold(Ticks(77)))]
+        );
+        assert_eq!(f.take_acted(), [Acted { step: 2, at: Ticks(5) }]);
+        let fields = [("ctx", 1), ("mode", 2)];
+        let other = Point { name: "afu-command", kind: "afu-sync", fields: &fields };
+        assert!(f.arm(2, injection, &parts[0], Some(Ticks(77)), Ticks(1)));
+        assert_eq!(f.at(Ticks(5), &other), None, "another mode");
+        assert_eq!(f.at(Ticks::secs(10), &other), None, "too late");
+        assert!(!f.arm(2, injection, &Part::Card("x"), None, Ticks(1)), "that one does not wait");
     }
 
     #[test]

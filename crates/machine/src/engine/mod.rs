@@ -5,6 +5,7 @@
 mod act;
 mod console;
 mod dialogue;
+mod faulty;
 pub mod helper;
 pub mod inject;
 mod session;

@@ -34,8 +34,10 @@ pub(super) struct Session<'a> {
     console: Console,
     offsets: GuestOffsets,
     full: BTreeMap<String, String>,
-    seed: u64,
+    pub seed: u64,
     slice: Ticks,
+    /// How often the fault of each step acted.
+    pub injected: BTreeMap<usize, u64>,
     /// Steps that are due, by time and index.
     due: BTreeSet<(Ticks, usize)>,
     fired: BTreeMap<usize, Ticks>,
@@ -89,6 +91,7 @@ impl<'a> Session<'a> {
             full,
             seed,
             slice,
+            injected: BTreeMap::new(),
             due: BTreeSet::new(),
             fired: BTreeMap::new(),
             complaints: vec![],
@@ -188,7 +191,10 @@ impl<'a> Session<'a> {
     /// Takes everything that waits in the machine.
     fn collect(&mut self) {
         for acted in self.faults.take_acted() {
-            self.fire(acted.step, acted.at);
+            match &self.scenario.steps[acted.step].inject {
+                Some(injection) => self.injected(acted.step, injection),
+                None => self.fire(acted.step, acted.at),
+            }
         }
         for record in self.machine.take_records() {
             self.last_sign = self.now();
@@ -306,6 +312,9 @@ impl<'a> Session<'a> {
             if let Some(action) = &step.then {
                 self.act(action);
             }
+            if let Some(injection) = &step.inject {
+                self.inject(n, injection);
+            }
             self.faults.fired(n);
             self.triggers.arm(&step.name.text);
             self.happen(&Happening::Step(&step.name.text));
@@ -394,7 +403,10 @@ impl<'a> Session<'a> {
             findings,
             removal,
             oops: self.console.oops().map(str::to_owned),
-            reached: reach.map(|(n, r)| (r.name.clone(), self.triggers.reached(n))).collect(),
+            reached: reach
+                .map(|(n, r)| (r.name.clone(), self.triggers.reached(n)))
+                .chain(self.injections())
+                .collect(),
             steps: self.fired.iter().map(|(n, at)| (step_name(n), at.0)).collect(),
             now,
             instructions: self.machine.instructions(),

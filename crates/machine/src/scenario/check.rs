@@ -1,8 +1,9 @@
 //! Names in a scenario: actors, steps, oracles, kinds and symbols exist.
 
 use super::problem::{Name, Problem};
-use super::{Action, Condition, Scenario, What};
+use super::{Action, Condition, Injection, Scenario, What};
 use crate::engine::symbols::SymbolTable;
+use crate::faults::{self, Fault};
 use crate::oracle;
 
 /// Kinds of AFU commands that are not SCSI commands, and the reset of a
@@ -38,6 +39,9 @@ pub fn names(s: &Scenario, problems: &mut Vec<Problem>) {
             _ => {}
         }
     }
+    for inject in s.steps.iter().filter_map(|s| s.inject.as_ref()) {
+        known.injection(inject, s.adapters.len(), problems);
+    }
     let oracles: Vec<&str> = oracle::TABLE.iter().map(|o| o.name).collect();
     let required = s.oracle.require.iter().map(|r| &r.name);
     for name in required.chain(&s.oracle.bug) {
@@ -58,6 +62,29 @@ impl Known<'_> {
     fn one(&self, what: &str, name: &Name, known: &[&str], problems: &mut Vec<Problem>) {
         if !known.contains(&name.text.as_str()) {
             problems.push(Problem::unknown(name.place, what, &name.text, known.iter().copied()));
+        }
+    }
+    fn injection(&self, i: &Injection, adapters: usize, problems: &mut Vec<Problem>) {
+        if let Some(from) = &i.from {
+            self.one("actor", from, self.actors, problems);
+        }
+        let Some(fault) = Fault::find(&i.fault.text) else {
+            let names = faults::TABLE.iter().map(|f| f.name);
+            problems.push(Problem::unknown(i.fault.place, "fault", &i.fault.text, names));
+            return;
+        };
+        if fault.ways.is_empty() {
+            problems.push(Problem::at(i.fault.place, format!("`{}` cannot be injected yet", fault.name)));
+        }
+        if let Some(way) = &i.way
+            && fault.way(Some(&way.text)).is_none()
+        {
+            let what = format!("way of `{}`", fault.name);
+            problems.push(Problem::unknown(way.place, &what, &way.text, fault.ways.iter().map(|w| w.name)));
+        }
+        if i.adapter >= adapters {
+            let message = format!("there is no adapter {}: the scenario has {adapters}", i.adapter);
+            problems.push(Problem::at(i.fault.place, message));
         }
     }
     fn condition(&self, c: &Condition, problems: &mut Vec<Problem>) {

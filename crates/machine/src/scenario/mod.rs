@@ -116,6 +116,8 @@ pub struct Step {
     pub then: Option<Action>,
     /// What the hardware does.
     pub fault: Option<Fault>,
+    /// A fault of the catalogue that begins.
+    pub inject: Option<Injection>,
     /// With it the removal of the driver begins.
     pub begins_removal: bool,
 }
@@ -257,6 +259,33 @@ pub enum FaultEffect {
     Drop,
     /// Finishes with an error.
     Fail(u64),
+}
+
+/// A fault of the catalogue with its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Injection {
+    /// Its name in [`crate::faults::TABLE`].
+    pub fault: Name,
+    /// Which of its ways.
+    pub way: Option<Name>,
+    /// Which adapter.
+    pub adapter: usize,
+    /// How long an operation is held.
+    pub span: Option<Span>,
+    /// Code or value.
+    pub value: Option<u64>,
+    /// The first operation it acts on.
+    pub nth: u64,
+    /// On how many it acts.
+    pub times: Option<u64>,
+    /// How long it stays armed.
+    pub lasts: Option<Ticks>,
+    /// Only for elements of this actor.
+    pub from: Option<Name>,
+    /// Only for this element.
+    pub pe: Option<u64>,
+    /// Numbers by name.
+    pub with: BTreeMap<String, u64>,
 }
 
 /// What is judged.

@@ -110,6 +110,7 @@ fn step(t: &Tree, n: usize, problems: &mut Vec<Problem>) -> Step {
     let when = t.tree("when").unwrap_or(&empty);
     let name = t.name("name").unwrap_or(Name { text: format!("step-{}", n + 1), place: t.place });
     let fault = t.tree("fault").map(fault);
+    let inject = t.tree("inject").map(injection);
     let then = t.tree("then").and_then(|a| action(a, &name.text, problems));
     let condition = condition(when);
     if fault.is_some() {
@@ -124,14 +125,16 @@ fn step(t: &Tree, n: usize, problems: &mut Vec<Problem>) -> Step {
                 problems.push(Problem::at(when.place, message));
             }
         }
-    } else if then.is_none() && !t.has("begins") && !t.has("then") {
-        problems.push(Problem::at(t.place, format!("step `{name}` does nothing: give it `then` or `fault`")));
+    } else if then.is_none() && inject.is_none() && !t.has("begins") && !t.has("then") {
+        let message = format!("step `{name}` does nothing: give it `then`, `fault` or `inject`");
+        problems.push(Problem::at(t.place, message));
     }
     Step {
         when: condition,
         delay: when.span("delay").unwrap_or_default(),
         then,
         fault,
+        inject,
         begins_removal: t.has("begins"),
         name,
     }
@@ -195,8 +198,14 @@ fn operation(t: &Tree) -> Option<Operation> {
 }
 
 fn record(t: &Tree, kind: String) -> What {
+    let (numbers, texts) = fields(t, "where");
+    What::Record { kind, numbers, texts }
+}
+
+/// The numbers and texts of a table of fields.
+fn fields(t: &Tree, key: &str) -> (BTreeMap<String, u64>, BTreeMap<String, String>) {
     let (mut numbers, mut texts) = (BTreeMap::new(), BTreeMap::new());
-    for (name, node) in t.fields("where").into_iter().flatten() {
+    for (name, node) in t.fields(key).into_iter().flatten() {
         match node {
             Node::Text(text) => {
                 texts.insert(name.clone(), text.clone());
@@ -207,7 +216,7 @@ fn record(t: &Tree, kind: String) -> What {
             _ => {}
         }
     }
-    What::Record { kind, numbers, texts }
+    (numbers, texts)
 }
 
 fn fault(t: &Tree) -> Fault {
@@ -217,6 +226,22 @@ fn fault(t: &Tree) -> Fault {
         (None, None) => FaultEffect::Drop,
     };
     Fault { effect, times: t.number("times").unwrap_or(1) }
+}
+
+fn injection(t: &Tree) -> Injection {
+    Injection {
+        fault: t.name("fault").unwrap_or_default(),
+        way: t.name("way"),
+        adapter: t.number("adapter").unwrap_or(0) as usize,
+        span: t.span("span"),
+        value: t.number("value"),
+        nth: t.number("nth").unwrap_or(1),
+        times: t.number("times"),
+        lasts: t.number("lasts").map(Ticks),
+        from: t.name("from"),
+        pe: t.number("pe"),
+        with: fields(t, "with").0,
+    }
 }
 
 fn action(t: &Tree, step: &str, problems: &mut Vec<Problem>) -> Option<Action> {

@@ -287,6 +287,25 @@ static FAULT: Table = Table {
     heads: &[("hold", &[]), ("drop", &[]), ("fail", &[])],
     common: &["times"],
 };
+static INJECT: Table = Table {
+    name: "inject",
+    doc: "A fault of the catalogue (`capisim list faults`) that begins when the step fires. A run in which it never acts proves nothing.",
+    keys: &[
+        req("fault", Shape::Text, "name of the fault"),
+        opt("way", Shape::Text, "which of its ways (default: the first)"),
+        opt("adapter", Shape::Integer(0, 3), "which adapter, counted from 0 (default 0)"),
+        opt("span", Shape::Span, "how long an operation is held; a range is drawn from the seed"),
+        opt("value", Shape::Integer(0, i64::MAX), "the code or value given in place of the usual one"),
+        opt("nth", Shape::Integer(1, 1_000_000_000), "the first operation it acts on (default 1)"),
+        opt("times", Shape::Integer(1, 1_000_000_000), "on how many operations it acts"),
+        opt("lasts", Shape::Duration, "how long it stays armed (default: until it has acted `times` times)"),
+        opt("from", Shape::Text, "only for a process element of this actor"),
+        opt("pe", Shape::Integer(0, 511), "only for this process element"),
+        opt("with", Shape::Fields, "numbers: an operation must have them; a mishap takes them"),
+    ],
+    heads: &[],
+    common: &[],
+};
 static THEN: Table = Table {
     name: "then",
     doc: "What a step does: one action. In texts `{afu}` stands for the PCI address of the first AFU device, `{card}` for that of the adapter.",
@@ -330,6 +349,7 @@ static STEP: Table = Table {
         req("when", Shape::Table(&WHEN), "what it waits for"),
         opt("then", Shape::Table(&THEN), "what is done"),
         opt("fault", Shape::Table(&FAULT), "what the hardware does"),
+        opt("inject", Shape::Table(&INJECT), "a fault of the catalogue that begins now"),
         opt("begins", Shape::Word(&["removal"]), "with this step the removal of the adapter's driver begins"),
     ],
     heads: &[],

@@ -134,7 +134,7 @@ fn wrong_values_are_told_with_place_and_reason() {
     );
     check(
         "[[step]]\nwhen = { guest = \"ready\" }",
-        &["s.toml:3:1: step `step-1` does nothing: give it `then` or `fault`"],
+        &["s.toml:3:1: step `step-1` does nothing: give it `then`, `fault` or `inject`"],
     );
     check(
         "[[actor]]\nname = \"init\"",
@@ -168,5 +168,37 @@ fn the_page_on_scenarios_names_every_key_and_oracle() {
     let tables = ["machine", "guest", "adapter", "actor", "step", "oracle", "limits"];
     for name in keys.filter(|k| !tables.contains(k)).chain(crate::oracle::TABLE.iter().map(|o| o.name)) {
         assert!(page.contains(&format!("`{name}`")), "docs/scenarios.md does not mention `{name}`");
+    }
+}
+
+const FAULTY: &str = r#"
+schema = 1
+name = "x"
+[[adapter]]
+variant = "corsa"
+[[actor]]
+name = "p1"
+[[step]]
+name = "begin"
+when = { at = "1s" }
+inject = { fault = "sync-delayed", span = "1s..2s", from = "p1", times = 3, with = { mode = 0 } }
+"#;
+
+#[test]
+fn a_fault_of_the_catalogue_is_named_and_checked() {
+    let scenario = parse(FAULTY).expect("well formed");
+    let injection = scenario.steps[0].inject.as_ref().expect("an injection");
+    assert_eq!((injection.fault.text.as_str(), injection.times), ("sync-delayed", Some(3)));
+    assert_eq!(injection.with.get("mode"), Some(&0));
+    for (from, to, says) in [
+        ("\"sync-delayed\"", "\"sync-delayd\"", "sync-delayed"),
+        ("span =", "way = \"hol\", span =", "hold"),
+        ("span =", "adapter = 1, span =", "no adapter 1"),
+        ("from = \"p1\"", "from = \"p2\"", "p2"),
+    ] {
+        let text = FAULTY.replace(from, to);
+        let problems = parse(&text).expect_err(to);
+        let all: Vec<String> = problems.iter().map(|p| p.render("x", &text)).collect();
+        assert!(all.concat().contains(says), "{to}: {all:?}");
     }
 }
