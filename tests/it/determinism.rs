@@ -94,7 +94,7 @@ fn every_saved_bit_counts() {
     assert!(advance(&mut machine, 6 << 20));
     flips("cpu", &machine.cpus()[0]);
     flips("platform", &Platform::new(&PlatformConfig { adapters: 2, ..PlatformConfig::default() }));
-    let adapter = Adapter::new(AdapterConfig::corsa(), SisliteAfu::new(AfuConfig::corsa(), 1));
+    let adapter = Adapter::new(AdapterConfig::default(), SisliteAfu::new(AfuConfig::corsa(), 1));
     flips("adapter", &adapter);
     flips("nest", &machine::nest::NestMmu { ptcr: 0x1234_5678_9ABC_D00F });
     flips("random stream", &Rng::named(5, "schedule"));

@@ -49,7 +49,7 @@ impl Guest {
             seed,
             quantum: machine::build::DEFAULT_QUANTUM,
             initrd: self.initrd.clone(),
-            adapters: vec![Box::new(Adapter::new(AdapterConfig::corsa(), afu))],
+            adapters: vec![Box::new(Adapter::new(AdapterConfig::default(), afu))],
         };
         Machine::new(config, &self.kernel).map_err(|error| error.to_string())
     }

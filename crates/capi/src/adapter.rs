@@ -1,6 +1,7 @@
 //! The adapter as the host bridge sees it: configuration space with VPD,
 //! BARs, and behind them the PSL and its AFU.
 
+use crate::afu::{AfuConfig, Variant};
 use crate::port::AfuModel;
 use crate::psl::config::{self, ConfigSpace, Layout};
 use crate::psl::descriptor::Descriptor;
@@ -38,22 +39,24 @@ pub struct AdapterConfig {
     pub vpd: Vpd,
 }
 
+/// Keywords of the VPD for port names: V5 to V8.
+const VPD_NAMES: usize = 4;
+
 impl AdapterConfig {
-    /// Corsa: two Fibre Channel ports with real port names. `Unspecified:`
-    /// which of the ids 0477, 044b and 04cf it had; programs tell 04cf apart.
-    pub fn corsa() -> AdapterConfig {
-        let wwpns = vec![0x5005_0768_0140_0001, 0x5005_0768_0140_0002];
-        AdapterConfig::variant(0x04CF, 0x04F0, "CAPI Flash Corsa", wwpns)
-    }
-    /// FlashGT: two NVMe modules; port names are zero.
-    pub fn flash_gt() -> AdapterConfig {
-        AdapterConfig::variant(0x0601, 0x0600, "CAPI FlashGT", vec![0; 4])
-    }
-    /// FlashGT+: four NVMe modules; port names are zero.
-    pub fn flash_gt_plus() -> AdapterConfig {
-        AdapterConfig::variant(0x0628, 0x0600, "CAPI FlashGT+", vec![0; 4])
-    }
-    fn variant(device_id: u16, afu_device_id: u16, name: &str, wwpns: Vec<u64>) -> AdapterConfig {
+    /// The card around an AFU, the `number`-th (from 0) of its machine.
+    pub fn of(afu: &AfuConfig, number: usize) -> AdapterConfig {
+        // Unspecified: which of the ids 0477, 044b and 04cf a Corsa had; its
+        // programs tell 04cf apart.
+        let (device_id, afu_device_id, name) = match afu.variant {
+            Variant::Corsa => (0x04CF, 0x04F0, "CAPI Flash Corsa"),
+            Variant::FlashGt => (0x0601, 0x0600, "CAPI FlashGT"),
+            Variant::FlashGtPlus => (0x0628, 0x0600, "CAPI FlashGT+"),
+            Variant::Legacy => (0x0477, 0x04F0, "CAPI Flash"),
+        };
+        let mut wwpns: Vec<u64> = afu.ports.iter().map(|p| p.wwpn).collect();
+        if wwpns.iter().all(|name| *name == 0) {
+            wwpns.resize(VPD_NAMES, 0); // the NVMe cards have all four keywords
+        }
         AdapterConfig {
             device_id,
             afu_device_id,
@@ -64,7 +67,7 @@ impl AdapterConfig {
             vpd: Vpd {
                 name: name.to_owned(),
                 part_number: "00CAPI1".to_owned(),
-                serial: "SIM0000001".to_owned(),
+                serial: format!("SIM{:07}", number + 1),
                 wwpns,
             },
         }
@@ -73,7 +76,7 @@ impl AdapterConfig {
 
 impl Default for AdapterConfig {
     fn default() -> Self {
-        AdapterConfig::corsa()
+        AdapterConfig::of(&AfuConfig::corsa(), 0)
     }
 }
 

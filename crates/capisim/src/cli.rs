@@ -92,6 +92,7 @@ Examples:
   capisim run                                   is the fix good? pre-fix and stock driver, exit 0 if confirmed
   capisim run probe                             a scenario of the project
   capisim run my.toml --seed 1..50              a file, many seeds
+  capisim run probe --variant flashgt+          the same on another adapter
   capisim run --driver old.ko --driver new.ko   the first is old, the second new
   capisim run --format json > result.json";
 
@@ -119,6 +120,9 @@ pub struct GuestArgs {
     /// Logical unit of the first adapter: `size=16GiB`, `file=disk.img`, `file=disk.img,size=4GiB`; may be repeated.
     #[arg(long, value_name = "SPEC")]
     pub lun: Vec<String>,
+    /// Variant of the first adapter; repeated, of the next ones, which are added if the scenario has fewer.
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(machine::scenario::shape::VARIANTS))]
+    pub variant: Vec<String>,
     /// Where results go.
     #[arg(long, value_name = "DIR", default_value = "target/capisim")]
     pub out: PathBuf,

@@ -61,6 +61,7 @@ fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
         cpus: bundle.cpus,
         memory: bundle.memory.clone(),
         lun: bundle.lun.clone(),
+        variant: bundle.variant.clone(),
         ..GuestArgs::default()
     };
     let guest = Guest::open(&args)?;

@@ -43,6 +43,7 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
     if let Some(cmdline) = &args.cmdline {
         machine.cmdline.clone_from(cmdline);
     }
+    variants(scenario, &args.variant)?;
     let luns = args.lun.iter().map(|l| LunArg::parse(l)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(adapter), false) = (scenario.adapters.first_mut(), luns.is_empty()) {
         let spec = |l: &LunArg| LunSpec { size: l.size.unwrap_or(0), block: 4096, write_protected: false };
@@ -51,6 +52,23 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
         return Err(Error::Usage("--lun: there is no adapter in this machine".into()));
     }
     Ok(luns)
+}
+
+/// Gives the adapters other variants; the last adapter is copied for those that the scenario lacks.
+fn variants(scenario: &mut Scenario, names: &[String]) -> Result<(), Error> {
+    let usage = |why: &str| Err(Error::Usage(format!("--variant: {why}")));
+    if names.len() > machine::scenario::check::MAX_ADAPTERS {
+        return usage("a machine has at most four adapters");
+    }
+    let Some(last) = scenario.adapters.last().cloned() else {
+        return if names.is_empty() { Ok(()) } else { usage("there is no adapter in this machine") };
+    };
+    let count = scenario.adapters.len().max(names.len());
+    scenario.adapters.resize(count, last);
+    for (adapter, name) in scenario.adapters.iter_mut().zip(names) {
+        adapter.variant.clone_from(name);
+    }
+    Ok(())
 }
 
 /// Opens the files of units; sizes of files without one go into `scenario`.
@@ -273,6 +291,7 @@ pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64)
         memory: args.memory.clone(),
         cmdline: args.cmdline.clone(),
         lun: args.lun.clone(),
+        variant: args.variant.clone(),
         kernel: FileId::of(&guest.kernel_path)?,
         initrd: guest.initrd.as_deref().map(FileId::of).transpose()?,
         module: ids(&args.module)?,

@@ -30,6 +30,9 @@ pub struct Bundle {
     pub cmdline: Option<String>,
     /// Units as on the command line; those in files do not replay.
     pub lun: Vec<String>,
+    /// Variants of the adapters as on the command line.
+    #[serde(default)]
+    pub variant: Vec<String>,
     /// Kernel file.
     pub kernel: FileId,
     /// First file system that was given.

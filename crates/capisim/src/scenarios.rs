@@ -18,6 +18,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("release-during-remove", include_str!("../../../scenarios/release-during-remove.toml")),
     ("release-during-remove-oops", include_str!("../../../scenarios/release-during-remove-oops.toml")),
     ("probe", include_str!("../../../scenarios/probe.toml")),
+    ("adapters", include_str!("../../../scenarios/adapters.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),
 ];
 

@@ -1,8 +1,8 @@
 //! The scenario's adapters as PCI functions.
 
-use crate::scenario::{AdapterSpec, Scenario};
+use crate::scenario::{AdapterSpec, LunSpec, Scenario};
 use capi::adapter::{Adapter, AdapterConfig};
-use capi::afu::{AfuConfig, SisliteAfu};
+use capi::afu::{AfuConfig, SisliteAfu, Variant};
 use capi::flash::LunConfig;
 pub use capi::flash::{LunStore, StoreError};
 use fabric::PciFunction;
@@ -54,29 +54,22 @@ pub fn build(scenario: &Scenario, seed: u64, stores: Stores) -> Vec<Box<dyn PciF
             afu.attach_store(unit, store);
         }
     }
-    let plug = |(spec, afu)| -> Box<dyn PciFunction> { Box::new(Adapter::new(card(spec), afu)) };
-    scenario.adapters.iter().zip(afus).map(plug).collect()
-}
-
-fn card(spec: &AdapterSpec) -> AdapterConfig {
-    match spec.variant.as_str() {
-        "flashgt" => AdapterConfig::flash_gt(),
-        "flashgt+" => AdapterConfig::flash_gt_plus(),
-        _ => AdapterConfig::corsa(),
-    }
+    let plug = |(number, afu): (usize, SisliteAfu)| -> Box<dyn PciFunction> {
+        let card = AdapterConfig::of(afu.config(), number);
+        Box::new(Adapter::new(card, afu))
+    };
+    afus.into_iter().enumerate().map(plug).collect()
 }
 
 fn afu(spec: &AdapterSpec, adapter: usize, seed: u64) -> SisliteAfu {
-    let base = match spec.variant.as_str() {
-        "flashgt" => AfuConfig::flash_gt(),
-        "flashgt+" => AfuConfig::flash_gt_plus(),
-        _ => AfuConfig::corsa(),
-    };
-    let luns = spec.luns.iter().enumerate().map(|(n, lun)| {
-        let number = n as u16;
+    let variant = Variant::named(&spec.variant).expect("the reader knows the same names");
+    let base = AfuConfig::of(variant).numbered(adapter);
+    let unit = |(n, lun): (u16, &LunSpec)| {
+        let (ports, number) = base.place_of_unit(n);
         // Units of different adapters are different disks.
-        let named = LunConfig::new(number + 256 * adapter as u16, lun.size);
-        LunConfig { lun: number, block_size: lun.block, write_protected: lun.write_protected, ..named }
-    });
-    SisliteAfu::new(AfuConfig { luns: luns.collect(), ..base }, seed.wrapping_add(adapter as u64))
+        let named = LunConfig::new(n + 256 * adapter as u16, lun.size);
+        LunConfig { lun: number, ports, block_size: lun.block, write_protected: lun.write_protected, ..named }
+    };
+    let luns = (0..).zip(&spec.luns).map(unit).collect();
+    SisliteAfu::new(AfuConfig { luns, ..base }, seed.wrapping_add(adapter as u64))
 }

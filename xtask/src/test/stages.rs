@@ -20,7 +20,12 @@ pub const STAGES: &[Stage] = &[
         guest: true,
         run: determinism::run,
     },
-    Stage { name: "scenarios", about: "the default run and its verdict", guest: true, run: scenarios },
+    Stage {
+        name: "scenarios",
+        about: "the default run and its verdict, the whole adapter",
+        guest: true,
+        run: scenarios,
+    },
 ];
 
 fn fmt(_: &Args) -> Outcome {
@@ -70,6 +75,9 @@ fn integration(_: &Args) -> Outcome {
     test(&["test", "--package", "it", "--test", "it", "--no-fail-fast"])
 }
 
+/// Scenarios of the whole adapter, run with the stock driver.
+const WHOLE_ADAPTER: &[&str] = &["adapters"];
+
 /// The default run, and the part of its self-test that swaps and renames the drivers.
 fn scenarios(_: &Args) -> Outcome {
     const RUN: &[&str] = &["run", "--quiet", "--package", "xtask", "--", "run"];
@@ -79,5 +87,6 @@ fn scenarios(_: &Args) -> Outcome {
     }
     let mut counts = check(RUN)?;
     counts += check(&[RUN, &["--selftest", "orders,names"]].concat())?;
+    counts += check(&[RUN, WHOLE_ADAPTER].concat())?;
     Ok(counts)
 }

@@ -20,9 +20,35 @@ pub enum Variant {
     Corsa,
     /// NVMe, two ports.
     FlashGt,
-    /// NVMe, four ports, SQ mode, LUN provisioning.
+    /// NVMe, four ports, SQ mode, LUN provisioning, debug.
     FlashGtPlus,
+    /// FC, two ports, an image from before `interface_version` and
+    /// `afu_port_sel` told anything.
+    Legacy,
 }
+
+impl Variant {
+    /// All of them.
+    pub const ALL: [Variant; 4] = [Variant::Corsa, Variant::FlashGt, Variant::FlashGtPlus, Variant::Legacy];
+    /// Their names in scenarios, in the same order.
+    pub const NAMES: [&'static str; 4] = ["corsa", "flashgt", "flashgt+", "legacy"];
+    /// The variant of this name.
+    pub fn named(name: &str) -> Option<Variant> {
+        let at = Variant::NAMES.iter().position(|n| *n == name)?;
+        Variant::ALL.get(at).copied()
+    }
+}
+
+/// `interface_version` 1.0 in its lower half.
+const INTVER_1_0: u64 = 0x0001_0000;
+/// `interface_version`: commands by `ioarrin`.
+pub const INTVER_CAP_IOARRIN: u64 = 1 << 63;
+/// `interface_version`: commands by the SQ.
+pub const INTVER_CAP_SQ: u64 = 1 << 62;
+/// `interface_version`: LUN provisioning.
+pub const INTVER_CAP_LUN_PROVISION: u64 = 1 << 59;
+/// `interface_version`: debug commands.
+pub const INTVER_CAP_DEBUG: u64 = 1 << 58;
 
 /// How commands are submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,8 +148,10 @@ pub struct AfuConfig {
     pub ports: Vec<PortConfig>,
     /// How commands are submitted.
     pub cmd_mode: CmdMode,
-    /// `interface_version`.
+    /// `interface_version`: bits 0 to 5 are capabilities (`SISL_INTVER_CAP_*`).
     pub interface_version: u64,
+    /// `afu_port_sel` after a reset is the mask of the ports, not zero.
+    pub tells_ports: bool,
     /// `afu_version`, 8 characters.
     pub afu_version: String,
     /// `ctx_ctrl` bit 0: the UNMAP bit of WRITE SAME is honoured.
@@ -158,7 +186,8 @@ impl AfuConfig {
             variant: Variant::Corsa,
             ports: vec![port(1), port(2)],
             cmd_mode: CmdMode::Ioarrin,
-            interface_version: 0x8000_0000_0001_0000,
+            interface_version: INTVER_CAP_IOARRIN | INTVER_1_0,
+            tells_ports: true,
             afu_version: "160512D1".into(),
             unmap_sector: true,
             cmd_room: 64,
@@ -189,7 +218,7 @@ impl AfuConfig {
             variant: Variant::FlashGtPlus,
             ports: vec![PortConfig { wwpn: 0, plugged: true }; 4],
             cmd_mode: CmdMode::Sq,
-            interface_version: 0x4C00_0000_0001_0000,
+            interface_version: INTVER_CAP_SQ | INTVER_CAP_LUN_PROVISION | INTVER_CAP_DEBUG | INTVER_1_0,
             afu_version: "180413P1".into(),
             identity: identity("NVMe", "FlashGT+", "0413"),
             luns: vec![
@@ -197,6 +226,50 @@ impl AfuConfig {
                 LunConfig::new(1, (64 << 30) - (36 << 20)),
             ],
             ..AfuConfig::flash_gt()
+        }
+    }
+    /// An image that names no capabilities and no ports; else a Corsa.
+    pub fn legacy() -> AfuConfig {
+        AfuConfig {
+            variant: Variant::Legacy,
+            interface_version: INTVER_1_0,
+            tells_ports: false,
+            // Unspecified: a stamp older than that of the Corsa image.
+            afu_version: "150925D0".into(),
+            ..AfuConfig::corsa()
+        }
+    }
+    /// The preset of a variant.
+    pub fn of(variant: Variant) -> AfuConfig {
+        match variant {
+            Variant::Corsa => AfuConfig::corsa(),
+            Variant::FlashGt => AfuConfig::flash_gt(),
+            Variant::FlashGtPlus => AfuConfig::flash_gt_plus(),
+            Variant::Legacy => AfuConfig::legacy(),
+        }
+    }
+    /// The same for the `number`-th adapter of a machine: FC port names are
+    /// unique in the world.
+    pub fn numbered(mut self, number: usize) -> AfuConfig {
+        for port in self.ports.iter_mut().filter(|p| p.wwpn != 0) {
+            port.wwpn += (number as u64) << 8;
+        }
+        self
+    }
+    /// The image has this capability (`INTVER_CAP_*`).
+    pub fn can(&self, capability: u64) -> bool {
+        self.interface_version & capability != 0
+    }
+    /// Ports on which the `nth` unit is seen unless somebody says otherwise,
+    /// as a mask, and its LUN there: behind FC ports is one target, while
+    /// each NVMe module has units of its own.
+    pub fn place_of_unit(&self, nth: u16) -> (u8, u16) {
+        match self.variant {
+            Variant::Corsa | Variant::Legacy => (0xF, nth),
+            Variant::FlashGt | Variant::FlashGtPlus => {
+                let ports = self.ports.len().max(1) as u16;
+                (1 << (nth % ports), nth / ports)
+            }
         }
     }
     /// Size of the problem state area: contexts, control blocks, global area,
@@ -216,5 +289,53 @@ impl AfuConfig {
         self.cmd_room = self.cmd_room.clamp(1, 4096);
         self.max_active = self.max_active.clamp(1, 4096);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::AdapterConfig;
+
+    #[test]
+    fn variants_and_what_tells_them_apart() {
+        // Ports, SQ mode, LUN provisioning, debug, PCI ids, keywords of the VPD.
+        for (variant, name, ports, caps, ids, names) in [
+            (Variant::Corsa, "corsa", 2, [false; 3], (0x04CF, 0x04F0), 2),
+            (Variant::FlashGt, "flashgt", 2, [false; 3], (0x0601, 0x0600), 4),
+            (Variant::FlashGtPlus, "flashgt+", 4, [true; 3], (0x0628, 0x0600), 4),
+            (Variant::Legacy, "legacy", 2, [false; 3], (0x0477, 0x04F0), 2),
+        ] {
+            assert_eq!(Variant::named(name), Some(variant));
+            let afu = AfuConfig::of(variant);
+            assert_eq!((afu.variant, afu.ports.len()), (variant, ports));
+            let can = [INTVER_CAP_SQ, INTVER_CAP_LUN_PROVISION, INTVER_CAP_DEBUG].map(|c| afu.can(c));
+            assert_eq!(can, caps, "{name}");
+            assert_eq!(afu.cmd_mode == CmdMode::Sq, afu.can(INTVER_CAP_SQ), "the driver asks only that bit");
+            let card = AdapterConfig::of(&afu, 0);
+            assert_eq!((card.device_id, card.afu_device_id), ids, "{name}");
+            assert_eq!(card.vpd.wwpns.len(), names, "{name}");
+        }
+        assert_eq!(Variant::named("corsar"), None);
+        assert_eq!(Variant::ALL.len(), Variant::NAMES.len());
+    }
+
+    #[test]
+    fn no_two_adapters_share_a_name() {
+        for variant in Variant::ALL {
+            let [first, second] =
+                [0, 1].map(|n| AdapterConfig::of(&AfuConfig::of(variant).numbered(n), n).vpd);
+            assert_ne!(first.serial, second.serial);
+            let fibre = first.wwpns.iter().any(|name| *name != 0);
+            assert_eq!(fibre, first.wwpns != second.wwpns);
+        }
+    }
+
+    #[test]
+    fn where_units_are() {
+        let places = |v| [0, 1, 2, 5].map(|n| AfuConfig::of(v).place_of_unit(n));
+        assert_eq!(places(Variant::Corsa), [(0xF, 0), (0xF, 1), (0xF, 2), (0xF, 5)]);
+        assert_eq!(places(Variant::FlashGt), [(1, 0), (2, 0), (1, 1), (2, 2)]);
+        assert_eq!(places(Variant::FlashGtPlus), [(1, 0), (2, 0), (4, 0), (2, 1)]);
     }
 }

@@ -167,7 +167,8 @@ impl SisliteAfu {
         self.global.reset(global::TABLE);
         self.global.set(global::TABLE, global::AFU_VERSION, u64::from_be_bytes(version));
         self.global.set(global::TABLE, global::INTERFACE_VERSION, self.config.interface_version);
-        self.global.set(global::TABLE, global::AFU_PORT_SEL, (1 << self.ports.len()) - 1);
+        let ports = if self.config.tells_ports { (1 << self.ports.len()) - 1 } else { 0 };
+        self.global.set(global::TABLE, global::AFU_PORT_SEL, ports);
         self.port_luns = vec![vec![0; PORT_LUNS]; self.ports.len()];
         if self.config.attention_after_reset {
             self.target.luns_mut().iter_mut().for_each(|l| l.reset(sense::POWER_ON));

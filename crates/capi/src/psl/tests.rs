@@ -10,6 +10,7 @@ use super::fake::{FakeAfu, World};
 use super::regs::{AFU_CNTL_AN, AFU_ERR_AN, Area, CONTROL, DAR_AN, DEBUG, DSISR_AN, ERR_IVTE, LLCMD_AN};
 use super::regs::{SCNTL_AN, SERR_AN, SPAP_AN, TIMEBASE};
 use crate::adapter::{Adapter, AdapterConfig};
+use crate::afu::AfuConfig;
 use crate::port::DmaError;
 use fabric::{PciFunction, Record, Ticks};
 
@@ -238,7 +239,7 @@ fn vpd_handshake_delivers_a_well_formed_list() {
     c.cfg_write(0x4A, 2, 0x8000);
     c.pass(Ticks::micros(10));
     assert_eq!(c.cfg_read(0x4A, 2), 0);
-    assert!(AdapterConfig::flash_gt_plus().vpd.bytes().len() <= 256);
+    assert!(AdapterConfig::of(&AfuConfig::flash_gt_plus(), 9).vpd.bytes().len() <= 256);
 }
 
 #[test]

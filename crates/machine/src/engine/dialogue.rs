@@ -37,6 +37,10 @@ pub(super) struct Dialogue {
     pub module_jobs: BTreeMap<String, (&'static str, String)>,
 }
 
+/// Placeholders for the addresses of AFU and card, by adapter: the stock
+/// kernel numbers hosts and cards in the order of the bridges.
+const PLACES: [(&str, &str); 4] = [("afu", "card"), ("afu1", "card1"), ("afu2", "card2"), ("afu3", "card3")];
+
 impl Session<'_> {
     /// Sends a line; `what` is for complaints.
     pub fn tell(&mut self, words: &[&str], what: String) {
@@ -125,9 +129,10 @@ impl Session<'_> {
         }
         self.dialogue.preparing = true;
         self.ask_sections(None);
-        if !self.scenario.adapters.is_empty() && errors == 0 {
-            self.ask(Question::Address("afu"), "/sys/class/scsi_host/host0/device/../uevent");
-            self.ask(Question::Address("card"), "/sys/class/cxl/card0/device/uevent");
+        let adapters = if errors == 0 { self.scenario.adapters.len() } else { 0 };
+        for (n, (afu, card)) in PLACES.iter().enumerate().take(adapters) {
+            self.ask(Question::Address(afu), &format!("/sys/class/scsi_host/host{n}/device/../uevent"));
+            self.ask(Question::Address(card), &format!("/sys/class/cxl/card{n}/device/uevent"));
         }
         let scenario = self.scenario;
         for actor in &scenario.actors {

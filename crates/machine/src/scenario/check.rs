@@ -5,6 +5,7 @@ use super::{Action, Condition, Injection, Scenario, What};
 use crate::engine::symbols::SymbolTable;
 use crate::faults::{self, Fault};
 use crate::oracle;
+pub use powernv::map::MAX_ADAPTERS;
 
 /// Kinds of AFU commands that are not SCSI commands, and the reset of a
 /// context (docs/events.md).
@@ -47,8 +48,8 @@ pub fn names(s: &Scenario, problems: &mut Vec<Problem>) {
     for name in required.chain(&s.oracle.bug) {
         known.one("oracle", name, &oracles, problems);
     }
-    if s.adapters.len() > 2 {
-        problems.push(Problem::at(Default::default(), "a machine has at most two adapters"));
+    if s.adapters.len() > MAX_ADAPTERS {
+        problems.push(Problem::at(Default::default(), "a machine has at most four adapters"));
     }
 }
 

@@ -71,7 +71,7 @@ pub struct GuestSpec {
 /// An adapter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AdapterSpec {
-    /// `corsa`, `flashgt` or `flashgt+`.
+    /// One of [`shape::VARIANTS`].
     pub variant: String,
     /// Its logical units.
     pub luns: Vec<LunSpec>,

@@ -89,7 +89,7 @@ const fn req(name: &'static str, shape: Shape, doc: &'static str) -> Key {
 }
 
 /// Adapter variants.
-pub const VARIANTS: &[&str] = &["corsa", "flashgt", "flashgt+"];
+pub const VARIANTS: &[&str] = &capi::afu::Variant::NAMES;
 /// Moments of a guest's life.
 pub const GUEST_EVENTS: &[&str] = &["hello", "ready", "power-off", "reboot", "panic", "oops"];
 /// What an actor or a job reports.
@@ -308,7 +308,7 @@ static INJECT: Table = Table {
 };
 static THEN: Table = Table {
     name: "then",
-    doc: "What a step does: one action. In texts `{afu}` stands for the PCI address of the first AFU device, `{card}` for that of the adapter.",
+    doc: "What a step does: one action. In texts `{afu}` stands for the PCI address of the first AFU device, `{card}` for that of its adapter, `{afu1}`, `{card1}` to `{card3}` for those of the next.",
     keys: &[
         opt("go", Shape::Text, "lets an actor run its list"),
         opt("tell", Shape::Text, "gives an actor the commands in `does`"),
@@ -405,7 +405,7 @@ pub static SCENARIO: Table = Table {
         opt("about", Shape::Text, "what it shows"),
         opt("machine", Shape::Table(&MACHINE), "the machine"),
         opt("guest", Shape::Table(&GUEST), "what the guest's init does"),
-        opt("adapter", Shape::Tables(&ADAPTER), "adapters, at most two"),
+        opt("adapter", Shape::Tables(&ADAPTER), "adapters, at most four"),
         opt("actor", Shape::Tables(&ACTOR), "processes of the guest"),
         opt("step", Shape::Tables(&STEP), "what happens"),
         opt("oracle", Shape::Table(&ORACLE), "what is judged"),
