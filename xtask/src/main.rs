@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod clients;
 mod guest;
 mod licences;
 mod run;
@@ -32,6 +33,8 @@ enum Task {
     Tidy,
     /// Write the generated pages
     Docs,
+    /// Run real programs on the disks of our adapters and on QEMU's, and compare
+    Clients(clients::Args),
     /// Measure our boot beside QEMU's
     Bench(bench::Args),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Test(args) => return test::run(&args),
         Task::Tidy => return tidy::run(),
         Task::Docs => return tidy::docs(),
+        Task::Clients(args) => return clients::run(&args),
         Task::Bench(args) => return bench::run(&args),
     };
     let outcome = outcome.map_err(|error| (error.exit_code(), miette::Report::new(error)));

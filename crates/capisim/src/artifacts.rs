@@ -136,6 +136,9 @@ pub struct Artifacts {
     pub tools_dir: PathBuf,
     /// Folder with the kernel's interface for programs (`scsi/cxlflash_ioctl.h`, `misc/cxl.h`, `linux/…`).
     pub uapi_dir: PathBuf,
+    /// Folder with the programs of the distribution that use disks, and the libraries they need, as a root file system.
+    #[serde(default)]
+    pub clients_dir: Option<PathBuf>,
     /// Kernel image with its symbols.
     pub vmlinux: Artifact,
     /// Configuration of the kernel.
@@ -252,6 +255,7 @@ impl Artifacts {
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let mut list =
             vec![&mut self.modules_dir, &mut self.headers_dir, &mut self.tools_dir, &mut self.uapi_dir];
+        list.extend(&mut self.clients_dir);
         let always = [
             &mut self.vmlinux,
             &mut self.config,
@@ -391,6 +395,7 @@ mod tests {
             headers_dir: cache.join("h"),
             tools_dir: cache.join("t"),
             uapi_dir: cache.join("u"),
+            clients_dir: Some(cache.join("p")),
             vmlinux: file("vmlinux"),
             config: file("config"),
             cxl: file("cxl.ko"),

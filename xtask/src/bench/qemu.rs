@@ -32,14 +32,20 @@ pub fn on_path() -> bool {
     Command::new(PROGRAM).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
+/// The host's own, or the one prepared with the artifacts; and the first line of its `--version`.
+pub fn program(artifacts: &Artifacts) -> Result<(PathBuf, String), String> {
+    let prepared = artifacts.qemu_system.as_ref().map(|artifact| artifact.path.clone());
+    let program = if on_path() { Some(PathBuf::from(PROGRAM)) } else { prepared };
+    let program = program.ok_or("no qemu-system-ppc64: run `cargo xtask guest --with-qemu-system`")?;
+    let output = Command::new(&program).arg("--version").output().map_err(|error| error.to_string())?;
+    let version = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
+    Ok((program, version))
+}
+
 impl Qemu {
-    /// The host's own, or the one prepared with the artifacts.
+    /// What boots on the host's QEMU or the prepared one.
     pub fn find(artifacts: &Artifacts) -> Result<Qemu, String> {
-        let prepared = artifacts.qemu_system.as_ref().map(|artifact| artifact.path.clone());
-        let program = if on_path() { Some(PathBuf::from(PROGRAM)) } else { prepared };
-        let program = program.ok_or("no qemu-system-ppc64: run `cargo xtask guest --with-qemu-system`")?;
-        let output = Command::new(&program).arg("--version").output().map_err(|error| error.to_string())?;
-        let version = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
+        let (program, version) = program(artifacts)?;
         let init =
             artifacts.programs.get("init").ok_or("no guest program `init`: run `cargo xtask guest`")?;
         let contents = Contents { init: Some(&init.file.path), config: it_config(), ..Contents::default() };

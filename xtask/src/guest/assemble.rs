@@ -6,6 +6,7 @@ use capisim::artifacts::{Artifact, Artifacts, SCHEMA};
 use capisim::initramfs::{Module, check_vermagic, kernel_vermagic};
 
 use super::build::{self, Built, Inputs};
+use super::clients;
 use super::error::Result;
 use super::store::{Store, Unit, key_of, plain};
 use super::units::{self, CROSS, Units, find, missing};
@@ -20,6 +21,7 @@ struct Places {
     busybox: PathBuf,
     qemu_user: PathBuf,
     qemu_system: Option<PathBuf>,
+    clients: Option<PathBuf>,
 }
 
 /// The files of the kernel that others need.
@@ -56,6 +58,7 @@ pub fn assemble(store: &Store, args: &Args, kernel: &KernelName, units: &Units<'
 
 fn unpack(store: &Store, units: &Units<'_>) -> Result<Places> {
     let system = units.qemu_system.as_ref().map(|unit| store.unpack(unit, units::finish_qemu_system));
+    let clients = units.clients.as_ref().map(|unit| store.unpack(unit, clients::finish));
     Ok(Places {
         kernel: store.unpack(&units.kernel, units::finish_kernel)?,
         toolchain: store.unpack(&units.toolchain, |half| units::finish_toolchain(half, &units.compiler))?,
@@ -63,6 +66,7 @@ fn unpack(store: &Store, units: &Units<'_>) -> Result<Places> {
         busybox: store.unpack(&units.busybox, |_| Ok(()))?,
         qemu_user: store.unpack(&units.qemu_user, units::finish_qemu_user)?,
         qemu_system: system.transpose()?,
+        clients: clients.transpose()?,
     })
 }
 
@@ -116,6 +120,7 @@ fn describe(
         headers_dir: files.headers_dir,
         tools_dir: places.toolchain.join("bin"),
         uapi_dir: places.kernel.join("uapi"),
+        clients_dir: places.clients,
         vmlinux: artifact(files.vmlinux, &image)?,
         config: artifact(places.kernel.join(format!("boot/config-{}", kernel.release)), &image)?,
         cxl: artifact(files.cxl, &image)?,

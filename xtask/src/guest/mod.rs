@@ -6,6 +6,7 @@
 mod apt;
 mod assemble;
 mod build;
+pub mod clients;
 mod command;
 mod compare;
 mod error;
@@ -65,6 +66,9 @@ pub struct Args {
     /// Also fetch QEMU for whole machines, as a second opinion on the kernel's behaviour
     #[arg(long)]
     pub with_qemu_system: bool,
+    /// Also fetch the programs that `cargo xtask clients` runs in the guest
+    #[arg(long)]
+    pub with_clients: bool,
     /// Only list what is in the cache
     #[arg(long)]
     pub list: bool,
@@ -83,6 +87,7 @@ impl Default for Args {
             offline: false,
             force: false,
             with_qemu_system: false,
+            with_clients: false,
             list: false,
             format: Format::Human,
         }
@@ -147,9 +152,23 @@ pub fn ensure(args: &Args) -> Result<Artifacts> {
             return compile_programs(&store, args, known);
         }
     }
-    let artifacts = prepare(&store, args)?;
+    let artifacts = prepare(&store, &args.with_what_there_is(&cache))?;
     store.drop_downloads()?;
     compile_programs(&store, args, artifacts)
+}
+
+impl Args {
+    /// Also everything optional that is in the cache: a manifest made anew must not lose what others prepared.
+    fn with_what_there_is(&self, cache: &Path) -> Self {
+        let bare = Self { with_qemu_system: false, with_clients: false, ..self.clone() };
+        let found = known(cache, &bare);
+        let has = |part: fn(&Artifacts) -> bool| found.as_ref().is_some_and(part);
+        Self {
+            with_qemu_system: self.with_qemu_system || has(|found| found.qemu_system.is_some()),
+            with_clients: self.with_clients || has(|found| found.clients_dir.is_some()),
+            ..self.clone()
+        }
+    }
 }
 
 /// The manifest in the cache that answers `args`, if it is of this recipe.
@@ -157,6 +176,7 @@ fn known(cache: &Path, args: &Args) -> Option<Artifacts> {
     let mut all = Artifacts::all(cache);
     all.retain(|found| found.recipe == RECIPE && found.suite == args.suite);
     all.retain(|found| !args.with_qemu_system || found.qemu_system.is_some());
+    all.retain(|found| !args.with_clients || found.clients_dir.as_ref().is_some_and(|dir| dir.is_dir()));
     let names: Vec<String> = all.iter().map(|found| format!("linux-image-{}", found.kernel)).collect();
     let chosen = choose_kernel(names.iter().map(String::as_str), args.kernel_version.as_deref())?;
     all.into_iter().find(|found| found.kernel == chosen.release)
@@ -219,7 +239,7 @@ fn prepare(store: &Store, args: &Args) -> Result<Artifacts> {
         cure: "choose another --suite or --kernel-version; --force reads the index anew",
     })?;
     store.progress.step(&format!("kernel {}", kernel.release));
-    let units = Units::plan(&tools, &guest, &kernel, args.with_qemu_system)?;
+    let units = Units::plan(&tools, &guest, &kernel, args)?;
     if args.force {
         units.all().iter().try_for_each(|unit| store.discard(&unit.folder))?;
         store.discard("programs")?;

@@ -8,21 +8,23 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::Args;
 use super::apt::{Apt, Package};
+use super::clients;
 use super::command;
 use super::error::{GuestError, Result};
 use super::loader::{is_private, newer_libraries, start_through_loader};
 use super::store::{Store, Unit, key_of, plain, remove};
 use super::version::KernelName;
 
-const OTHER_SUITE: &str = "choose another --suite or --kernel-version; --force reads the index anew";
+pub const OTHER_SUITE: &str = "choose another --suite or --kernel-version; --force reads the index anew";
 
 /// Part of every host that has apt; the private copies would only come in the way of the host's own.
 const OF_THE_HOST: [&str; 8] =
     ["libc6", "libgcc-s1", "libstdc++6", "debconf", "dpkg", "install-info", "perl", "init-system-helpers"];
 
 /// Version of the way units are finished; ends the name of every unit's folder.
-const LAYOUT: &str = "";
+pub const LAYOUT: &str = "";
 
 /// The prefix of the cross tools.
 pub const CROSS: &str = "powerpc64le-linux-gnu-";
@@ -41,13 +43,15 @@ pub struct Units<'a> {
     pub qemu_user: Unit<'a>,
     /// QEMU for machines.
     pub qemu_system: Option<Unit<'a>>,
+    /// Programs that use disks.
+    pub clients: Option<Unit<'a>>,
     /// Major version of the compiler.
     pub compiler: String,
 }
 
 impl<'a> Units<'a> {
     /// Looks everything up in the index.
-    pub fn plan(tools: &'a Apt, guest: &'a Apt, kernel: &KernelName, with_qemu_system: bool) -> Result<Self> {
+    pub fn plan(tools: &'a Apt, guest: &'a Apt, kernel: &KernelName, args: &Args) -> Result<Self> {
         let image = guest.one(&format!("linux-image-{}", kernel.release), OTHER_SUITE)?;
         let headers = guest.one(&format!("linux-headers-{}", kernel.release), OTHER_SUITE)?;
         let needs = |prefix: &str| headers.depends.iter().find(|name| name.starts_with(prefix)).cloned();
@@ -89,7 +93,8 @@ impl<'a> Units<'a> {
             ),
             busybox: unit(format!("busybox/{}", plain(&busybox.id.version)), vec![(guest, vec![busybox])]),
             qemu_user: plan_qemu_user(tools)?,
-            qemu_system: if with_qemu_system { Some(plan_qemu_system(tools, libraries)?) } else { None },
+            qemu_system: args.with_qemu_system.then(|| plan_qemu_system(tools, libraries)).transpose()?,
+            clients: args.with_clients.then(|| clients::plan(guest)).transpose()?,
             compiler,
         })
     }
@@ -98,6 +103,7 @@ impl<'a> Units<'a> {
     pub fn all(&self) -> Vec<&Unit<'a>> {
         let mut list = vec![&self.kernel, &self.toolchain, &self.source, &self.busybox, &self.qemu_user];
         list.extend(&self.qemu_system);
+        list.extend(&self.clients);
         list
     }
 }

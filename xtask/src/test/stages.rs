@@ -2,7 +2,7 @@
 
 use super::cargo::{cargo, check, test};
 use super::{Args, Counts, Failure, Outcome, Stage, determinism, fuzz};
-use crate::{bench, guest, licences, tidy};
+use crate::{bench, clients, guest, licences, tidy};
 
 /// All stages.
 pub const STAGES: &[Stage] = &[
@@ -19,6 +19,12 @@ pub const STAGES: &[Stage] = &[
         about: "debug and release reach one state",
         guest: true,
         run: determinism::run,
+    },
+    Stage {
+        name: "clients",
+        about: "programs of the distribution use a disk",
+        guest: true,
+        run: clients_stage,
     },
     Stage {
         name: "scenarios",
@@ -77,6 +83,19 @@ fn integration(_: &Args) -> Outcome {
 
 /// Scenarios of the whole adapter, run with the stock driver.
 const WHOLE_ADAPTER: &[&str] = &["adapters"];
+
+/// The quick clients, on the first variant.
+fn clients_stage(_: &Args) -> Outcome {
+    let repeat = "cargo xtask clients --quick --variant corsa";
+    let rows = clients::results(&clients::Args::quick()).map_err(|text| Failure::one(text, repeat))?;
+    clients::print(&rows, clients::Format::Human);
+    let passed = clients::passed(&rows);
+    let counts = Counts { passed, failed: rows.len() as u64 - passed };
+    match counts.failed {
+        0 => Ok(counts),
+        n => Err(Failure { counts, text: format!("{n} clients did not pass"), repeat: repeat.into() }),
+    }
+}
 
 /// The default run, and the part of its self-test that swaps and renames the drivers.
 fn scenarios(_: &Args) -> Outcome {

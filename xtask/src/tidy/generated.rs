@@ -9,6 +9,7 @@ use crate::test::cargo::root;
 type Page = (&'static str, fn() -> String);
 
 const PAGES: &[Page] = &[
+    ("docs/clients.md", crate::clients::docs::page),
     ("docs/faults.md", machine::faults::markdown),
     ("docs/isa.md", isa::docs::docs),
     ("docs/scenario.schema.json", schema),

@@ -1,0 +1,49 @@
+//! `docs/clients.md`, from the table.
+
+use std::fmt::Write as _;
+
+use super::table::{BLOCK_BYTES, BOOTS, DISK_BYTES};
+use crate::guest::clients::PACKAGES;
+
+/// The page.
+pub fn page() -> String {
+    let mut page = format!(
+        "# Real clients\n\n\
+         Written by `cargo xtask docs` from `xtask/src/clients/table.rs`.\n\n\
+         `cargo xtask clients` runs programs of the distribution ({packages}; their versions and libraries come from the package index)\n\
+         in the guest, on a disk of the adapter, and the same programs on QEMU's SCSI disk (`-M powernv9`, `scsi-hd` behind virtio-scsi)\n\
+         with the same kernel. Both disks have {mib} MiB in blocks of {BLOCK_BYTES} bytes. A client passes if output and exit status are the\n\
+         same on both, apart from the lines that its row excepts, and the exit status is the one in the table.\n\n\
+         `--client NAME` and `--variant VARIANT` choose; `--format json` prints an array of `{{client, variant, result, detail}}`.\n\
+         Results are pass, differs, failed (alike on both disks, but with a wrong exit status) and not-run. Both outputs of each client\n\
+         are left in the run's folder as `VARIANT/CLIENT.ours` and `VARIANT/CLIENT.peer`. QEMU's outputs are kept by a hash of\n\
+         everything that went in, in `target/capisim/clients-peer`. Rows marked * also run in `cargo xtask test`.\n",
+        packages = PACKAGES.join(", "),
+        mib = DISK_BYTES >> 20,
+    );
+    for boot in BOOTS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "\n## Boot `{}`\n", boot.name);
+        if let Some(before) = boot.after {
+            let _ = writeln!(
+                page,
+                "On the disk of `{before}`, whose guest was stopped at its last client: nothing was flushed or unmounted.\n"
+            );
+        }
+        page.push_str("| client | shows | exit status | lines that may differ |\n|---|---|---|---|\n");
+        for client in boot.clients {
+            let quick = if client.quick { " *" } else { "" };
+            let except: Vec<String> =
+                client.except.iter().map(|except| format!("`{}`: {}", except.text, except.why)).collect();
+            let _ = writeln!(
+                page,
+                "| {}{quick} | {} | {} | {} |",
+                client.name,
+                client.about,
+                client.status,
+                except.join("; ")
+            );
+        }
+    }
+    page
+}
