@@ -27,7 +27,7 @@
 static struct {
     const char *device;
     uint64_t seed, random, span;
-    bool read_only;
+    bool read_only, wait;
 } options = {.seed = 1, .random = 64, .span = 64u << 20};
 
 static int disk;
@@ -173,6 +173,10 @@ static bool parse_option(const char *word)
         options.read_only = true;
         return true;
     }
+    if (strcmp(word, "--wait") == 0) {
+        options.wait = true;
+        return true;
+    }
     if (strncmp(word, "--seed=", 7) == 0)
         return parse_number(word + 7, &options.seed);
     if (strncmp(word, "--random=", 9) == 0)
@@ -183,6 +187,14 @@ static bool parse_option(const char *word)
         return false;
     options.device = word;
     return true;
+}
+
+/* The line of a step's `go`, whatever it says. Without one nobody is there to say it, and the check runs. */
+static void wait_for_line(void)
+{
+    char byte;
+    while (read(STDIN_FILENO, &byte, 1) == 1 && byte != '\n')
+        ;
 }
 
 static void *memory(size_t size)
@@ -222,6 +234,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    if (options.wait)
+        wait_for_line();
     if (!disk_resolve(options.device, path, sizeof path)) {
         say("error op=resolve errno=%d", errno);
         return 2;
