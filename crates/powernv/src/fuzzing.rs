@@ -4,7 +4,7 @@
 use crate::map;
 use crate::platform::{Message, Platform};
 use crate::world::World;
-use crate::{PlatformConfig, layout};
+use crate::{Breakage, PlatformConfig, layout};
 use fabric::pci::Invalidate;
 use fabric::translate::{Access, Translate, TranslateFault, Translation, TranslationSpace};
 use fabric::{Agenda, BarRegion, Cx, GuestMemory, NoInjection, PciFunction, ResetKind, Ticks, Trace};
@@ -221,8 +221,10 @@ pub fn fuzz_opal(data: &[u8]) {
             240..=243 => {
                 bench.platform.push_input(usize::from(step[1] & 3), &step[2..8]);
             }
-            244 => bench.with(|p, w| p.set_link(usize::from(step[1] & 3), step[2] & 1 == 0, w)),
-            245 => bench.with(|p, w| p.freeze_adapter(usize::from(step[1] & 3), w)),
+            244..=245 => {
+                let what = breakage(step[2], raw);
+                bench.with(|p, w| p.break_down(usize::from(step[1] & 3), what, w));
+            }
             246 => bench.platform.send_message(Message::shutdown(step[1] & 1 == 0)),
             247 => bench.with(|p, w| p.snoop(Invalidate::Pid(raw as u32), w)),
             _ => {
@@ -233,6 +235,20 @@ pub fn fuzz_opal(data: &[u8]) {
         bench.trace.take();
     }
     fabric::state_hash(&bench.platform);
+}
+
+fn breakage(choice: u8, raw: u64) -> Breakage {
+    match choice % 16 {
+        0..=3 => Breakage::Freeze,
+        4 => Breakage::FreezeMmio,
+        5 => Breakage::FreezeDma,
+        6..=7 => Breakage::Fence,
+        8 => Breakage::Permanent,
+        9 => Breakage::Dead,
+        10..=11 => Breakage::LinkDown,
+        12..=14 => Breakage::LinkUp,
+        _ => Breakage::Flaky { every: raw & 0xff, times: raw >> 8 & 0xff },
+    }
 }
 
 /// Asks for a layout and a tree of a machine with hostile sizes.

@@ -27,7 +27,7 @@ pub use console::Console;
 pub use fdt::device_tree;
 pub use layout::{LayoutError, MemoryLayout, PlatformConfig, layout};
 pub use opal::{Action, CALLS, Call, Need, OpalReturn, RebootKind, rc};
-pub use phb::Phb;
+pub use phb::{Breakage, Phb};
 pub use platform::{DumpRegion, Message, Platform};
 pub use world::World;
 pub use xics::Xics;

@@ -3,7 +3,7 @@
 use crate::console::{Console, TERMINALS};
 use crate::layout::PlatformConfig;
 use crate::map;
-use crate::phb::Phb;
+use crate::phb::{Breakage, FREEZE_ALL, Phb};
 use crate::rtc::Rtc;
 use crate::world::World;
 use crate::xics::Xics;
@@ -231,33 +231,13 @@ impl Platform {
         if n >= self.phbs.len() {
             return Err(NotDone::NotNow("there is no such host bridge"));
         }
-        match what.name {
-            "freeze" => self.freeze_adapter(n, world),
-            "fence" => self.fence(n, world),
-            "link-down" => self.set_link(n, false, world),
-            "link-up" => self.set_link(n, true, world),
-            _ => return Err(NotDone::Unknown(what.name.to_owned())),
-        }
+        self.break_down(n, Breakage::named(what)?, world);
         Ok(())
     }
-    /// Freezes the adapter's PE in slot `n` as a hardware error would.
-    pub fn freeze_adapter(&mut self, n: usize, world: &mut World<'_>) {
+    /// Breaks something at the host bridge of slot `n`.
+    pub fn break_down(&mut self, n: usize, what: Breakage, world: &mut World<'_>) {
         if let Some(phb) = self.phbs.get_mut(n) {
-            phb.freeze(phb.adapter_pe(), world);
-            self.settle(n, world);
-        }
-    }
-    /// Fences the host bridge of slot `n` as a fatal error would.
-    pub fn fence(&mut self, n: usize, world: &mut World<'_>) {
-        if let Some(phb) = self.phbs.get_mut(n) {
-            phb.fence(world);
-            self.settle(n, world);
-        }
-    }
-    /// Pulls the link of slot `n` down, or lets it train again.
-    pub fn set_link(&mut self, n: usize, up: bool, world: &mut World<'_>) {
-        if let Some(phb) = self.phbs.get_mut(n) {
-            phb.set_link(up, world);
+            phb.break_down(what, world);
             self.settle(n, world);
         }
     }
@@ -308,7 +288,7 @@ fn deliver(phb: &mut Phb, xics: &mut Xics, ivte: u16, world: &mut World<'_>) {
     if phb.ioda.pe_of_msi(index) != Some(pe) {
         // Not an MSI of this bridge, or one another PE may raise.
         world.note(device, "irq-refused", &[("ivte", u64::from(ivte)), ("pe", u64::from(pe))]);
-        phb.freeze(pe, world);
+        phb.freeze(pe, FREEZE_ALL, world);
         return;
     }
     let hwirq = base + u32::from(index);

@@ -47,6 +47,10 @@ pub(crate) struct Errors {
     unreported: BTreeSet<u16>,
     pub(crate) fenced: bool,
     fence_unreported: bool,
+    /// Fenced, and no reset helps.
+    pub(crate) permanent: bool,
+    /// Fenced for good, and firmware knows.
+    pub(crate) dead: bool,
     armed: Option<Armed>,
 }
 
@@ -88,11 +92,13 @@ impl Errors {
     pub(crate) fn take_next(&mut self) -> Option<(u64, u16, u16)> {
         const PHB_ERROR: u16 = 2;
         const PE_ERROR: u16 = 3;
+        const SEVERITY_DEAD: u16 = 2;
         const SEVERITY_FENCED: u16 = 3;
         const SEVERITY_PE: u16 = 4;
         if self.fenced {
             self.fence_unreported = false;
-            return Some((0, PHB_ERROR, SEVERITY_FENCED));
+            let severity = if self.dead { SEVERITY_DEAD } else { SEVERITY_FENCED };
+            return Some((0, PHB_ERROR, severity));
         }
         self.unreported.pop_first().map(|pe| (u64::from(pe), PE_ERROR, SEVERITY_PE))
     }
@@ -101,11 +107,11 @@ impl Errors {
 impl Phb {
     /// Freezes a PE and those that freeze with it because of an error; the
     /// kernel is told through the PCI_ERROR event.
-    pub(crate) fn freeze(&mut self, pe: u16, world: &mut World<'_>) {
-        if self.errors.frozen(pe) != FREEZE_ALL {
+    pub(crate) fn freeze(&mut self, pe: u16, bits: u8, world: &mut World<'_>) {
+        if self.errors.frozen(pe) & bits != bits {
             self.errors.unreported.insert(pe);
         }
-        self.set_frozen(pe, FREEZE_ALL, world);
+        self.set_frozen(pe, bits, world);
     }
     /// Sets freeze bits of a PE (and, all of them, of those that follow it).
     pub(crate) fn set_frozen(&mut self, pe: u16, bits: u8, world: &mut World<'_>) {
@@ -137,7 +143,7 @@ impl Phb {
     /// the adapter's DMA does not pass the bridge's matchers in CAPI mode.
     pub(crate) fn arm(&mut self, armed: Armed, world: &mut World<'_>) {
         if armed.dma() {
-            self.freeze(armed.pe, world);
+            self.freeze(armed.pe, FREEZE_ALL, world);
         } else {
             self.errors.armed = Some(armed);
         }
@@ -157,7 +163,7 @@ impl Phb {
         };
         if self.errors.armed.as_ref().is_some_and(matches) {
             self.errors.armed = None;
-            self.freeze(pe, world);
+            self.freeze(pe, FREEZE_ALL, world);
         }
     }
 }

@@ -47,6 +47,14 @@ impl Phb {
                 self.fire_armed(pe, Some(pci), Armed::memory_load, world);
                 if let Some((bar, offset)) = self.target(pci, pe, data.len(), world) {
                     self.call(world, |f, cx| f.mmio_read(bar, offset, data, cx));
+                    if self.flaky.loses() {
+                        data.fill(0xff);
+                        world.note(
+                            self.bridge_device(),
+                            "answer-lost",
+                            &[("bar", bar.into()), ("offset", offset)],
+                        );
+                    }
                 }
             }
         }

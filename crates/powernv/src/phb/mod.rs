@@ -2,6 +2,7 @@
 //!
 //! Function 0 of the secondary bus is the only device; nothing else answers.
 
+mod breakage;
 mod config;
 mod diag;
 mod eeh;
@@ -9,6 +10,8 @@ mod ioda;
 mod mmio;
 mod reset;
 
+pub use breakage::Breakage;
+pub(crate) use breakage::Flaky;
 pub use config::ROOT_PORT_DEVICE;
 pub(crate) use config::{ConfigError, RootPort};
 pub use eeh::FREEZE_ALL;
@@ -31,6 +34,7 @@ pub struct Phb {
     pub(crate) ioda: Ioda,
     pub(crate) errors: Errors,
     pub(crate) link: Link,
+    flaky: Flaky,
     capi_mode: bool,
     snooping: bool,
     pub(crate) tunnel_bar: u64,
@@ -53,6 +57,7 @@ impl Phb {
             ioda: Ioda::new(),
             errors: Errors::default(),
             link: Link::default(),
+            flaky: Flaky::default(),
             capi_mode: false,
             snooping: false,
             tunnel_bar: 0,

@@ -1,6 +1,6 @@
 //! Resets of the bridge, of the link and of the tables.
 
-use super::{Errors, Ioda, Phb, RootPort};
+use super::{Errors, FREEZE_ALL, Ioda, Phb, RootPort};
 use crate::world::World;
 use fabric::agenda::EventId;
 use fabric::{ResetKind, Ticks};
@@ -99,7 +99,7 @@ impl Phb {
                 self.reset_function(ResetKind::Hot, world);
                 self.link.up_at = self.link.up_at.max(world.now + HOT);
             } else {
-                self.freeze(self.adapter_pe(), world);
+                self.freeze(self.adapter_pe(), FREEZE_ALL, world);
             }
         }
     }

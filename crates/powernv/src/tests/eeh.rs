@@ -1,6 +1,7 @@
 use super::{OUT, PE};
 use crate::fuzzing::Bench;
 use crate::map;
+use crate::phb::Breakage;
 use fabric::Ticks;
 
 const FIRST: u64 = 0x0001_0203_0405_0607;
@@ -21,7 +22,7 @@ fn frozen_pe() {
     let mut b = Bench::new();
     let bar = b.bring_up();
     assert_eq!(status(&mut b, PE), (0, 0));
-    b.with(|p, w| p.freeze_adapter(0, w));
+    b.with(|p, w| p.break_down(0, Breakage::Freeze, w));
     assert_eq!(status(&mut b, PE), (3, 3));
     assert_eq!(status(&mut b, 0x1fe), (0, 0), "the parent lives");
     assert_eq!(b.load8(bar), u64::MAX);
@@ -67,7 +68,7 @@ fn freezing_by_call_is_silent_and_spreads_downwards() {
 fn hot_reset_recovers_a_frozen_pe() {
     let mut b = Bench::new();
     let bar = b.bring_up();
-    b.with(|p, w| p.freeze_adapter(0, w));
+    b.with(|p, w| p.break_down(0, Breakage::Freeze, w));
     assert_eq!(b.call(49, &[0, 4, 1]), 250);
     assert_eq!(b.config(0x100, 0), u32::MAX, "the link trains");
     assert_eq!(b.config(0, 0), 0x04c1_1014);
@@ -119,6 +120,11 @@ fn register_store_fences() {
     assert_eq!(b.events(), 0, "told: the event is gone");
     assert_eq!(next(&mut b), (0, 2, 3), "but the fence lasts");
     assert_eq!(b.call(49, &[0, 4, 1]), -6);
+    assert_eq!(
+        (b.call(97, &[0, PE, 3]), b.call(26, &[0, PE, 3])),
+        (0, -6),
+        "freezing works, thawing does not"
+    );
     // Another bridge is not concerned.
     assert_eq!(b.call(15, &[3, 0, 0, OUT]), 0);
     assert_eq!(b.call(49, &[0, 1, 1]), 1000);
@@ -159,7 +165,7 @@ fn perst_in_capi_mode_fences_unless_finished() {
 fn diag_data() {
     let mut b = Bench::new();
     b.bring_up();
-    b.with(|p, w| p.freeze_adapter(0, w));
+    b.with(|p, w| p.break_down(0, Breakage::Freeze, w));
     assert_eq!(b.call(26, &[0, PE, 1]), 0);
     assert_eq!(b.call(64, &[0, OUT, map::DIAG_BYTES as u64 - 1]), -1);
     assert_eq!(b.call(64, &[0, 0xf_f000, map::DIAG_BYTES as u64]), -1);
@@ -201,13 +207,53 @@ fn injected_errors_strike_once_where_armed() {
 fn link_down_by_surprise() {
     let mut b = Bench::new();
     let bar = b.bring_up();
-    b.with(|p, w| p.set_link(0, false, w));
+    b.with(|p, w| p.break_down(0, Breakage::LinkDown, w));
     assert_eq!(status(&mut b, PE), (3, 3));
     assert_eq!(b.config(0x100, 0), u32::MAX);
-    b.with(|p, w| p.set_link(0, true, w));
+    b.with(|p, w| p.break_down(0, Breakage::LinkUp, w));
     b.advance(Ticks::millis(250));
     assert_eq!(b.config(0x100, 0), 0x0477_1014);
     b.bars(bar);
     b.call(26, &[0, PE, 3]);
     assert_eq!(b.load8(bar), FIRST);
+}
+
+#[test]
+fn what_is_broken_for_good() {
+    for (what, severity) in [(Breakage::Permanent, 3), (Breakage::Dead, 2)] {
+        let mut b = Bench::new();
+        b.bring_up();
+        b.with(|p, w| p.break_down(0, what, w));
+        assert_eq!(next(&mut b), (0, 2, severity));
+        for scope in [1, 2, 4, 5] {
+            assert_eq!(b.call(49, &[0, scope, 1]), -6, "{what:?}: reset {scope}");
+        }
+        assert_eq!(status(&mut b, PE), (3, 2));
+        assert_eq!(b.config(0, 0), u32::MAX);
+    }
+}
+
+#[test]
+fn a_freeze_of_one_kind() {
+    for (what, bits) in [(Breakage::FreezeMmio, 1), (Breakage::FreezeDma, 2)] {
+        let mut b = Bench::new();
+        let bar = b.bring_up();
+        b.with(|p, w| p.break_down(0, what, w));
+        assert_eq!(status(&mut b, PE), (bits, 3));
+        assert_eq!(next(&mut b), (PE, 3, 4), "{what:?} is told");
+        assert_eq!(b.load8(bar) == FIRST, bits == 2);
+        assert_eq!(b.platform.phbs()[0].dma_allowed(b.now), bits == 1);
+        b.with(|p, w| p.break_down(0, what, w));
+        assert_eq!(next(&mut b), (u64::MAX, 0, 0), "{what:?} again is no news");
+    }
+}
+
+#[test]
+fn answers_get_lost_and_nothing_freezes() {
+    let mut b = Bench::new();
+    let bar = b.bring_up();
+    b.with(|p, w| p.break_down(0, Breakage::Flaky { every: 3, times: 2 }, w));
+    let lost: Vec<_> = (0..9).map(|_| b.load8(bar) == u64::MAX).collect();
+    assert_eq!(lost, [false, false, true, false, false, true, false, false, false]);
+    assert_eq!((status(&mut b, PE), b.events()), ((0, 0), 0));
 }
