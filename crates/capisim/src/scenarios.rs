@@ -20,6 +20,17 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("probe", include_str!("../../../scenarios/probe.toml")),
     ("adapters", include_str!("../../../scenarios/adapters.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),
+    ("fence-idle", include_str!("../../../scenarios/fence-idle.toml")),
+    ("fence-io", include_str!("../../../scenarios/fence-io.toml")),
+    ("freeze-idle", include_str!("../../../scenarios/freeze-idle.toml")),
+    ("freeze-io", include_str!("../../../scenarios/freeze-io.toml")),
+    ("freeze-sync", include_str!("../../../scenarios/freeze-sync.toml")),
+    ("freeze-attach", include_str!("../../../scenarios/freeze-attach.toml")),
+    ("freeze-probe", include_str!("../../../scenarios/freeze-probe.toml")),
+    ("freeze-twice", include_str!("../../../scenarios/freeze-twice.toml")),
+    ("freeze-six", include_str!("../../../scenarios/freeze-six.toml")),
+    ("recover-afu", include_str!("../../../scenarios/recover-afu.toml")),
+    ("hot-unplug", include_str!("../../../scenarios/hot-unplug.toml")),
 ];
 
 /// The scenario that `run` without arguments runs.

@@ -81,8 +81,8 @@ fn integration(_: &Args) -> Outcome {
     test(&["test", "--package", "it", "--test", "it", "--no-fail-fast"])
 }
 
-/// Scenarios of the whole adapter, run with the stock driver.
-const WHOLE_ADAPTER: &[&str] = &["adapters"];
+/// Scenarios of the whole adapter, run with the stock driver; `cargo xtask run --selftest stock` has all.
+const WHOLE_ADAPTER: &[&str] = &["adapters", "fence-io", "recover-afu", "hot-unplug"];
 
 /// The quick clients, on the first variant.
 fn clients_stage(_: &Args) -> Outcome {
@@ -106,6 +106,6 @@ fn scenarios(_: &Args) -> Outcome {
     }
     let mut counts = check(RUN)?;
     counts += check(&[RUN, &["--selftest", "orders,names"]].concat())?;
-    counts += check(&[RUN, WHOLE_ADAPTER].concat())?;
+    counts += check(&[RUN, WHOLE_ADAPTER, &["--driver", "stock"]].concat())?;
     Ok(counts)
 }
