@@ -355,15 +355,24 @@ pub const TABLE: &[Fault] = &[
         name: "eeh-freeze",
         form: "the PE freezes, or the bridge fences",
         expected: "EEH recovery of section 17",
-        ways: &[],
-        shown: NotYet,
+        ways: &[
+            Way { name: "freeze", parts: &[Bridge("freeze")] },
+            Way { name: "mmio", parts: &[Bridge("freeze-mmio")] },
+            Way { name: "dma", parts: &[Bridge("freeze-dma")] },
+            Way { name: "fence", parts: &[Bridge("fence")] },
+        ],
+        shown: Scenario("freeze-io"),
     },
     Fault {
         number: 36,
         name: "eeh-permanent",
         form: "the slot reset fails, or the PE is given up",
         expected: "FAILTERM, ioctls -ENODEV except release, detach, resize",
-        ways: &[],
+        ways: &[
+            Way { name: "reset-fails", parts: &[Bridge("permanent")] },
+            Way { name: "dead", parts: &[Bridge("dead")] },
+            Way { name: "link-down", parts: &[Bridge("link-down")] },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -371,7 +380,7 @@ pub const TABLE: &[Fault] = &[
         name: "eeh-flaky",
         form: "some reads are all ones and nothing is frozen",
         expected: "EEH false alarm, retries halved",
-        ways: &[],
+        ways: &[Way { name: "lost-answers", parts: &[Bridge("flaky")] }],
         shown: NotYet,
     },
     Fault {
