@@ -117,7 +117,7 @@ pub struct GuestArgs {
     /// RAM, such as 1GiB.
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
-    /// Logical unit of the first adapter: `size=16GiB`, `file=disk.img`, `file=disk.img,size=4GiB`; may be repeated.
+    /// Logical unit of the first adapter: `size=16GiB`, `file=disk.img`, `file=disk.img,size=4GiB`, with `block=512` and `profile=CLASS`; may be repeated.
     #[arg(long, value_name = "SPEC")]
     pub lun: Vec<String>,
     /// Variant of the first adapter; repeated, of the next ones, which are added if the scenario has fewer.
@@ -192,6 +192,8 @@ pub enum Listing {
     Operations,
     /// Oracles.
     Oracles,
+    /// Classes of drives, with the sources of their numbers.
+    Profiles,
     /// Scenarios of the project.
     Scenarios,
     /// Prepared kernels.

@@ -7,7 +7,7 @@ use crate::guest::{Guest, Mode};
 use crate::scenarios::{BUILT_IN, Source};
 use machine::engine::SymbolTable;
 use machine::scenario::{check, schema};
-use machine::{adapters, faults, oracle};
+use machine::{adapters, drives, faults, oracle};
 use serde_json::{Value, json};
 
 /// `capisim list`.
@@ -24,6 +24,7 @@ pub fn list(args: &ListArgs) -> Result<i32, Error> {
             .map(|o| json!({ "name": o.key, "kinds": (o.kinds)(), "effects": o.effects, "does": o.doc }))
             .collect(),
         Listing::Faults => faults::TABLE.iter().map(fault).collect(),
+        Listing::Profiles => drives::all().iter().map(drive).collect(),
         Listing::Scenarios => scenarios()?,
         Listing::Kernels => kernels()?,
     };
@@ -38,6 +39,18 @@ pub fn list(args: &ListArgs) -> Result<i32, Error> {
         }
     }
     Ok(0)
+}
+
+/// A class of drives.
+fn drive(d: &drives::Drive) -> Value {
+    let sources = d.sources.iter().map(|s| format!("{}: {} ({})", s.of.join(", "), s.says, s.document));
+    let (p, micros) =
+        (&d.profile, |t: &[u64; 6]| format!("{}/{}/{} us", t[1] / 1000, t[3] / 1000, t[4] / 1000));
+    json!({
+        "name": p.name, "about": d.about, "read": micros(&p.read.quantiles),
+        "write": micros(&p.cache.accept.quantiles), "cache": if p.cache.volatile { "volatile" } else { "safe" },
+        "dies": p.chips.channels * p.chips.dies, "sources": sources.collect::<Vec<_>>(),
+    })
 }
 
 /// A fault of the catalogue: `scenario` is the one that shows it fire.

@@ -1,11 +1,13 @@
 //! Logical units in files: sparse, locked, one file a unit.
 
 use crate::error::Error;
-use machine::adapters::{LunStore, StoreError};
+use machine::adapters::{LunStore, Profile, StoreError};
+use machine::drives;
 use machine::scenario::units::parse_size;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use vmm_sys_util::write_zeroes::PunchHole;
 
 /// A unit as the command line describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,21 +16,38 @@ pub struct LunArg {
     pub size: Option<u64>,
     /// The file.
     pub file: Option<PathBuf>,
+    /// Bytes of a block.
+    pub block: u32,
+    /// Class of the drive.
+    pub profile: Profile,
 }
 
 impl LunArg {
     /// Reads `size=…`, `file=…` or both.
     pub fn parse(text: &str) -> Result<LunArg, Error> {
         let wrong = |why: String| Error::Usage(format!("--lun {text}: {why}"));
-        let mut arg = LunArg { size: None, file: None };
+        let mut arg = LunArg { size: None, file: None, block: 4096, profile: Profile::default() };
         for part in text.split(',') {
             match part.split_once('=') {
                 Some(("size", size)) => arg.size = Some(parse_size(size).map_err(wrong)?),
                 Some(("file", file)) if !file.is_empty() => arg.file = Some(PathBuf::from(file)),
-                _ => return Err(wrong("write size=16GiB, file=PATH or both with a comma".into())),
+                Some(("block", "512")) => arg.block = 512,
+                Some(("block", "4096")) => arg.block = 4096,
+                Some(("profile", name)) => {
+                    let found = drives::all().into_iter().find(|d| d.profile.name == name);
+                    let none =
+                        || wrong(format!("no class of drives `{name}`; `capisim list profiles` shows them"));
+                    arg.profile = found.ok_or_else(none)?.profile;
+                }
+                _ => {
+                    return Err(wrong(
+                        "write size=16GiB, file=PATH or both with a comma, and block=512, profile=CLASS"
+                            .into(),
+                    ));
+                }
             }
         }
-        if arg == (LunArg { size: None, file: None }) {
+        if arg.size.is_none() && arg.file.is_none() {
             return Err(wrong("a size or a file is needed".into()));
         }
         if arg.size.is_some_and(|s| s == 0 || s % BLOCK != 0) {
@@ -42,10 +61,16 @@ const BLOCK: u64 = 4096;
 /// Bytes zeroed at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// A file that holds the blocks of a unit.
+/// A file that holds the blocks of a unit: raw, sparse where nothing was
+/// written. What the guest flushed, or wrote with FUA, is on the disk of this
+/// host (fdatasync); the rest is in the host's page cache, so that the end of
+/// this process at any moment loses nothing.
 #[derive(Debug)]
 pub struct FileStore {
     file: File,
+    path: PathBuf,
+    /// What the user was told already.
+    told: Vec<std::io::ErrorKind>,
 }
 
 impl FileStore {
@@ -85,23 +110,25 @@ impl FileStore {
             }
             None => len,
         };
-        Ok((FileStore { file }, size))
+        Ok((FileStore { file, path: path.to_owned(), told: vec![] }, size))
     }
 }
 
-fn store_error(e: &std::io::Error) -> StoreError {
-    if e.kind() == std::io::ErrorKind::StorageFull { StoreError::Full } else { StoreError::Failed }
-}
-
-impl LunStore for FileStore {
-    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StoreError> {
-        self.file.read_exact_at(out, offset).map_err(|e| store_error(&e))
+impl FileStore {
+    /// The guest's error for one of this host, of which the user hears once.
+    fn failed(&mut self, what: &str, e: &std::io::Error) -> StoreError {
+        let full = e.kind() == std::io::ErrorKind::StorageFull;
+        if !self.told.contains(&e.kind()) {
+            self.told.push(e.kind());
+            let guest = if full { "DATA PROTECT, space allocation failed" } else { "MEDIUM ERROR" };
+            let cure = if full { "free space on its file system" } else { "check the disk of this host" };
+            eprintln!("{}: cannot {what}: {e}; the guest gets {guest}; {cure}", self.path.display());
+        }
+        if full { StoreError::Full } else { StoreError::Failed }
     }
-    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
-        self.file.write_all_at(data, offset).map_err(|e| store_error(&e))
-    }
-    fn unmap(&mut self, offset: u64, len: u64) -> Result<(), StoreError> {
-        // Holes are kept: only what is not zero is written.
+    /// Zeros where the file system cannot make holes: only over what is not
+    /// zero yet, so that holes stay.
+    fn write_zeros(&mut self, offset: u64, len: u64) -> Result<(), StoreError> {
         let mut found = vec![0; CHUNK as usize];
         let mut at = offset;
         while at < offset + len {
@@ -114,8 +141,29 @@ impl LunStore for FileStore {
         }
         Ok(())
     }
+}
+
+impl LunStore for FileStore {
+    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StoreError> {
+        self.file.read_exact_at(out, offset).map_err(|e| self.failed("read it", &e))
+    }
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all_at(data, offset).map_err(|e| self.failed("write it", &e))
+    }
+    fn unmap(&mut self, offset: u64, len: u64) -> Result<(), StoreError> {
+        match self.file.punch_hole(offset, len) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {
+                Err(self.failed("make a hole in it", &e))
+            }
+            Err(_) => self.write_zeros(offset, len),
+        }
+    }
+    fn resize(&mut self, size: u64) -> Result<(), StoreError> {
+        self.file.set_len(size).map_err(|e| self.failed("change its size", &e))
+    }
     fn flush(&mut self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(|e| store_error(&e))
+        self.file.sync_data().map_err(|e| self.failed("flush it", &e))
     }
 }
 
@@ -149,10 +197,57 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_written_takes_room_and_unmap_gives_it_back() {
+        use std::os::unix::fs::MetadataExt;
+        let path = path("sparse");
+        let (mut store, _) = FileStore::open(&path, Some(16 << 30)).expect("created");
+        let kept = |path: &Path| std::fs::metadata(path).expect("there").blocks() * 512;
+        assert!(kept(&path) < 1 << 20);
+        store.write(8 << 30, &vec![7; 8 << 20]).expect("written");
+        store.flush().expect("flushed");
+        let written = kept(&path);
+        assert!((8 << 20..9 << 20).contains(&written), "{written}");
+        store.unmap(8 << 30, 4 << 20).expect("unmapped");
+        store.flush().expect("flushed");
+        assert!(kept(&path) <= 5 << 20, "{}", kept(&path));
+        let mut out = [1; 8192];
+        store.read((8 << 30) + (4 << 20) - 4096, &mut out).expect("read");
+        assert_eq!((out[0], out[4095], out[4096]), (0, 0, 7));
+        store.write_zeros(8 << 30, 8 << 20).expect("zeroed");
+        store.read((8 << 30) + (4 << 20) - 4096, &mut out).expect("read");
+        assert_eq!(out, [0; 8192]);
+        std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[test]
+    fn an_error_of_the_host_is_one_of_the_guest() {
+        // A device that is always full, and a file that cannot be written.
+        let open = |path: &str, write| OpenOptions::new().read(true).write(write).open(path).expect("there");
+        let store = |file| FileStore { file, path: "disk".into(), told: vec![] };
+        let mut full = store(open("/dev/full", true));
+        assert_eq!(full.write(0, &[1; 4096]), Err(StoreError::Full));
+        assert_eq!(full.write(0, &[1; 4096]), Err(StoreError::Full));
+        assert_eq!(full.told, [std::io::ErrorKind::StorageFull], "told once");
+        let mut fixed = store(open("/proc/self/exe", false));
+        assert_eq!(fixed.write(0, &[1; 4096]), Err(StoreError::Failed));
+    }
+
+    #[test]
     fn the_command_line_form_is_checked() {
         let arg = LunArg::parse("file=a,size=4GiB").expect("good");
         assert_eq!((arg.size, arg.file), (Some(4 << 30), Some("a".into())));
-        for bad in ["", "4GiB", "size=4GB", "size=100B", "file="] {
+        let arg = LunArg::parse("size=1GiB,block=512,profile=flashgt").expect("good");
+        assert_eq!((arg.block, arg.profile.name.as_str()), (512, "flashgt"));
+        for bad in [
+            "block=512",
+            "size=4GiB,block=520",
+            "size=4GiB,profile=none",
+            "",
+            "4GiB",
+            "size=4GB",
+            "size=100B",
+            "file=",
+        ] {
             assert_eq!(LunArg::parse(bad).unwrap_err().exit_code(), 2, "{bad}");
         }
     }

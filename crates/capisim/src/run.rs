@@ -46,7 +46,8 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
     variants(scenario, &args.variant)?;
     let luns = args.lun.iter().map(|l| LunArg::parse(l)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(adapter), false) = (scenario.adapters.first_mut(), luns.is_empty()) {
-        let spec = |l: &LunArg| LunSpec { size: l.size.unwrap_or(0), block: 4096, write_protected: false };
+        let spec =
+            |l: &LunArg| LunSpec { profile: l.profile.clone(), ..LunSpec::new(l.size.unwrap_or(0), l.block) };
         adapter.luns = luns.iter().map(spec).collect();
     } else if !luns.is_empty() {
         return Err(Error::Usage("--lun: there is no adapter in this machine".into()));

@@ -19,6 +19,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("release-during-remove-oops", include_str!("../../../scenarios/release-during-remove-oops.toml")),
     ("probe", include_str!("../../../scenarios/probe.toml")),
     ("adapters", include_str!("../../../scenarios/adapters.toml")),
+    ("many-luns", include_str!("../../../scenarios/many-luns.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),
     ("fence-idle", include_str!("../../../scenarios/fence-idle.toml")),
     ("fence-io", include_str!("../../../scenarios/fence-io.toml")),

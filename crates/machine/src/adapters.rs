@@ -4,7 +4,7 @@ use crate::scenario::{AdapterSpec, LunSpec, Scenario};
 use capi::adapter::{Adapter, AdapterConfig};
 use capi::afu::{AfuConfig, SisliteAfu, Variant};
 use capi::flash::LunConfig;
-pub use capi::flash::{LunStore, StoreError};
+pub use capi::flash::{LunStore, Profile, StoreError};
 use fabric::PciFunction;
 
 /// Stores that the embedding program gives to logical units: by adapter and
@@ -68,7 +68,15 @@ fn afu(spec: &AdapterSpec, adapter: usize, seed: u64) -> SisliteAfu {
         let (ports, number) = base.place_of_unit(n);
         // Units of different adapters are different disks.
         let named = LunConfig::new(n + 256 * adapter as u16, lun.size);
-        LunConfig { lun: number, ports, block_size: lun.block, write_protected: lun.write_protected, ..named }
+        LunConfig {
+            lun: number,
+            ports,
+            block_size: lun.block,
+            write_protected: lun.write_protected,
+            profile: lun.profile.clone(),
+            worn: lun.worn,
+            ..named
+        }
     };
     let luns = (0..).zip(&spec.luns).map(unit).collect();
     SisliteAfu::new(AfuConfig { luns, ..base }, seed.wrapping_add(adapter as u64))

@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod build;
 pub mod bus;
+pub mod drives;
 pub mod engine;
 pub mod faults;
 pub mod guest;

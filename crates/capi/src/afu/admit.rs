@@ -253,7 +253,8 @@ impl SisliteAfu {
             return self.check_task_management(cmd);
         }
         let cdb = cmd.rcb.cdb;
-        let request = Request { port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
+        let now = bus.cx().now;
+        let request = Request { now, port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
         let plan = self.target.plan(&request).map_err(|r| Stop::End(Ioasa::refused(r)))?;
         self.fit(cmd, plan)?;
         self.inject_error(cmd, bus)

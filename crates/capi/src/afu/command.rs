@@ -5,6 +5,7 @@ use super::ioarcb::{Endian, Ioarcb, Ioasa};
 use super::tables::RhtRaw;
 use crate::flash::{Plan, commands};
 use crate::port::PageFault;
+use fabric::Ticks;
 use fabric::agenda::EventId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -91,6 +92,8 @@ pub struct Command {
     pub limit: u64,
     /// Bytes moved.
     pub moved: u64,
+    /// When the unit has done its part; 0: it has none.
+    pub ready_at: Ticks,
     /// Its status.
     pub sa: Ioasa,
     /// Translation fault it waits for, and whose.
@@ -129,6 +132,7 @@ impl Command {
             spoiled: None,
             limit: 0,
             moved: 0,
+            ready_at: Ticks(0),
             sa: Ioasa::default(),
             waits_on: None,
             address_error: false,

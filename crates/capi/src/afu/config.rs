@@ -98,11 +98,7 @@ pub struct Latency {
     pub fetch: Span,
     /// AFU commands.
     pub afu: Span,
-    /// Reads.
-    pub read: Span,
-    /// Writes.
-    pub write: Span,
-    /// Other SCSI commands and task management.
+    /// SCSI commands that do not reach the drive, and task management.
     pub other: Span,
     /// Moving 4 KiB of data, in nanoseconds, added to reads and writes.
     pub per_4k: u64,
@@ -125,8 +121,6 @@ impl Default for Latency {
         Latency {
             fetch: Span { min: 800, max: 800 },
             afu: Span::micros(80, 120),
-            read: Span::micros(80, 160),
-            write: Span::micros(60, 140),
             other: Span::micros(80, 120),
             per_4k: 1_300,
             context_reset: Span::micros(10, 30),

@@ -9,7 +9,7 @@ use super::ioarcb::{IOARCB_LEN, Ioarcb, Ioasa};
 use super::regs::global;
 use super::{CmdMode, SisliteAfu};
 use crate::flash::commands::forces_unit_access;
-use crate::flash::{Plan, sense};
+use crate::flash::{Plan, Request, sense};
 use crate::port::{AfuPort, DmaError};
 use fabric::{Effect, Ticks};
 
@@ -294,22 +294,37 @@ impl SisliteAfu {
         if !cmd.plan.transfer().1 {
             self.take_data(cmd, bus)?;
         }
-        self.without_data(cmd)?;
+        self.without_data(cmd, bus)?;
         cmd.stage = Stage::Busy;
-        let delay = self.working_time(cmd);
+        let now = bus.cx().now;
+        let delay = self.working_time(cmd, now);
         cmd.event = Some(bus.cx().after(delay, Event::Step(cmd.id).encode()));
         Ok(Flow::Wait)
     }
 
     /// What the target does without data of the host.
-    fn without_data(&mut self, cmd: &Command) -> Result<(), Stop> {
+    fn without_data(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
+        let now = bus.cx().now;
         let Some(lun) = cmd.unit.and_then(|u| self.target.unit(u as usize)) else { return Ok(()) };
-        let done = match cmd.plan {
-            Plan::Flush { .. } => lun.flush(),
-            Plan::Verify { offset, len } => lun.verify(offset, len),
-            _ => Ok(()),
-        };
-        done.map_err(|s| Stop::End(Ioasa::check(s)))
+        let check = |s| Stop::End(Ioasa::check(s));
+        match cmd.plan {
+            Plan::Flush { immediate } => {
+                let done = lun.flush(now).map_err(check)?;
+                cmd.ready_at = if immediate { lun.accept_time(now) } else { done };
+            }
+            Plan::Read { offset, len } => {
+                let medium = forces_unit_access(&cmd.rcb.cdb);
+                cmd.ready_at = lun.read_time(now, offset, len, medium);
+            }
+            Plan::Verify { offset, len } => {
+                cmd.ready_at = lun.read_time(now, offset, len, true);
+                lun.verify(offset, len).map_err(check)?;
+            }
+            Plan::Compare { offset, len } => cmd.ready_at = lun.read_time(now, offset, len, true),
+            Plan::WriteSame { .. } | Plan::List { .. } => cmd.ready_at = lun.accept_time(now),
+            Plan::Done | Plan::Reply(_) | Plan::Write { .. } => {}
+        }
+        Ok(())
     }
 
     fn take_data(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
@@ -318,7 +333,8 @@ impl SisliteAfu {
         if std::mem::take(&mut cmd.address_error) {
             return Err(data_error(DmaError::BadAddress));
         }
-        let streamed = cmd.plan.is_streamed();
+        let (streamed, through) = (cmd.plan.is_streamed(), forces_unit_access(&cmd.rcb.cdb));
+        let now = bus.cx().now;
         let mut buffer = vec![0; cmd.piece()];
         while cmd.moved < cmd.limit {
             let n = cmd.piece();
@@ -327,25 +343,25 @@ impl SisliteAfu {
             cmd.spoil(&mut buffer[..n]);
             let piece = &buffer[..n];
             let done = match (&cmd.plan, self.target.unit(index as usize)) {
-                (Plan::Write { offset, .. }, Some(lun)) => lun.write(offset + cmd.moved, piece),
+                (Plan::Write { offset, .. }, Some(lun)) => lun.write(now, offset + cmd.moved, piece, through),
                 (Plan::Compare { offset, .. }, Some(lun)) => {
-                    lun.compare(offset + cmd.moved, cmd.moved, piece)
+                    lun.compare(offset + cmd.moved, cmd.moved, piece).map(|()| now)
                 }
-                _ => Ok(()),
+                _ => Ok(now),
             };
-            done.map_err(|s| Stop::End(Ioasa::check(s)))?;
+            cmd.ready_at = cmd.ready_at.max(done.map_err(|s| Stop::End(Ioasa::check(s)))?);
             cmd.moved += n as u64;
             if !streamed {
                 break; // parameter lists fit one piece
             }
         }
         if !streamed {
-            let done = self.target.finish(index as usize, cmd.port, &cmd.rcb.cdb, &cmd.plan, &buffer);
+            let cdb = cmd.rcb.cdb;
+            let request = Request { now, port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
+            let done = self.target.finish(index as usize, &request, &cmd.plan, &buffer);
             done.map_err(|r| Stop::End(Ioasa::refused(r)))?;
-        } else if forces_unit_access(&cmd.rcb.cdb)
-            && let Some(lun) = self.target.unit(index as usize)
-        {
-            lun.flush().map_err(|s| Stop::End(Ioasa::check(s)))?;
+        } else if through && let Some(lun) = self.target.unit(index as usize) {
+            lun.sync().map_err(|s| Stop::End(Ioasa::check(s)))?;
         }
         self.count_data(cmd, super::regs::fc::FC_CNT_AFUWR);
         Ok(())
@@ -357,15 +373,14 @@ impl SisliteAfu {
         }
     }
 
-    fn working_time(&mut self, cmd: &Command) -> Ticks {
+    fn working_time(&mut self, cmd: &Command, now: Ticks) -> Ticks {
         let times = self.config.latency;
-        let span = match cmd.kind() {
-            _ if cmd.rcb.is_afu() => times.afu,
-            "read" => times.read,
-            "write" | "write-same" => times.write,
-            _ => times.other,
+        let work = match cmd.ready_at {
+            _ if cmd.rcb.is_afu() => times.afu.draw(&mut self.rng),
+            Ticks(0) => times.other.draw(&mut self.rng),
+            ready => Ticks(ready.0.saturating_sub(now.0).max(1)),
         };
-        span.draw(&mut self.rng) + Ticks(times.per_4k.saturating_mul(cmd.limit / 4096)) + Ticks(cmd.hold)
+        work + Ticks(times.per_4k.saturating_mul(cmd.limit / 4096)) + Ticks(cmd.hold)
     }
 
     /// The target, or the AFU, has done its work.

@@ -89,7 +89,7 @@ impl SisliteAfu {
             contexts: Vec::new(),
             global: RegFile::new(global::TABLE),
             port_luns: Vec::new(),
-            target: Target::new(config.identity.clone(), &config.luns),
+            target: Target::new(config.identity.clone(), &config.luns, seed),
             commands: BTreeMap::new(),
             next_id: 1,
             waiters: BTreeMap::new(),

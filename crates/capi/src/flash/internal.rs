@@ -35,9 +35,9 @@ pub struct Internal {
 }
 
 impl Internal {
-    /// Units of a geometry, all zero.
-    pub fn new(geometry: Geometry) -> Internal {
-        let luns = (0..geometry.units()).map(|number| Lun::new(config(geometry, number))).collect();
+    /// Units of a geometry, all zero; `seed` as for [`Lun::new`].
+    pub fn new(geometry: Geometry, seed: u64) -> Internal {
+        let luns = (0..geometry.units()).map(|number| Lun::new(config(geometry, number), seed)).collect();
         Internal { geometry, luns }
     }
     /// What they look like.
@@ -69,7 +69,7 @@ mod tests {
             (2, vec![(32 << 10, 512); 2]),
             (3, vec![(32 << 10, 4096); 2]),
         ] {
-            let internal = Internal::new(Geometry::of(bits << 32 | 0xFF));
+            let internal = Internal::new(Geometry::of(bits << 32 | 0xFF), 1);
             let got: Vec<_> = internal.luns.iter().map(|l| (l.config.blocks(), l.block())).collect();
             assert_eq!(got, want);
         }

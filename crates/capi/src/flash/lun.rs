@@ -1,9 +1,14 @@
 //! One logical unit: identity, geometry, pending unit attentions, blocks.
 
+use super::cache::Image;
+use super::drive::Drive;
+use super::profile::Profile;
 use super::reservation::Reservations;
 use super::sense::{self, Sense};
 use super::store::{Backing, LunStore, MemStore, StoreError};
+use fabric::{Rng, Ticks};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Description of a logical unit, as a scenario writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +35,12 @@ pub struct LunConfig {
     /// The unit refuses writes.
     #[serde(default)]
     pub write_protected: bool,
+    /// What the drive is like.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Percentage of the drive's rated life that is over at power on.
+    #[serde(default)]
+    pub worn: u32,
 }
 
 fn four_kib() -> u32 {
@@ -60,6 +71,8 @@ impl LunConfig {
             memory_limit: two_gib(),
             unmap: true,
             write_protected: false,
+            profile: Profile::default(),
+            worn: 0,
         }
     }
     /// Number of blocks; at least one, so that a last LBA exists.
@@ -86,22 +99,26 @@ pub struct Lun {
     pub stopped: bool,
     /// WRITE CACHE ENABLE of the caching mode page.
     write_cache: bool,
-    /// Bytes written since power on, for the log pages.
-    pub written: u64,
+    /// The drive: times, cache, ageing.
+    pub drive: Drive,
 }
 
 impl Lun {
-    /// A unit with its blocks in memory, all zero.
-    pub fn new(config: LunConfig) -> Lun {
+    /// A unit with its blocks in memory, all zero. What its drive draws comes
+    /// from a stream of `seed` with the unit's name.
+    pub fn new(config: LunConfig, seed: u64) -> Lun {
         let backing = Backing::Memory(MemStore::new(config.memory_limit));
+        let name: String = config.wwid.iter().map(|b| format!("{b:02x}")).collect();
+        let rng = Rng::named(seed, &format!("flash.{name}"));
+        let block = u64::from(config.block_size.max(512));
         Lun {
+            drive: Drive::new(&config.profile, config.size, block, config.worn, rng),
+            write_cache: config.profile.cache.volatile,
             config,
             backing,
             attention: [None; 4],
             reservations: Reservations::default(),
             stopped: false,
-            write_cache: true,
-            written: 0,
         }
     }
     /// True while writes are acknowledged before they are permanent.
@@ -110,31 +127,31 @@ impl Lun {
     }
     /// True if its write cache loses what it holds with the power.
     pub fn has_volatile_cache(&self) -> bool {
-        true
+        self.config.profile.cache.volatile
     }
     /// Switches the write cache; off, it is emptied first.
-    pub fn set_write_cache(&mut self, on: bool) -> Result<(), Sense> {
-        self.flush()?;
+    pub fn set_write_cache(&mut self, on: bool, now: Ticks) -> Result<(), Sense> {
+        self.flush(now)?;
         self.write_cache = on;
         Ok(())
     }
     /// It refuses writes.
     pub fn is_write_protected(&self) -> bool {
-        self.config.write_protected
+        self.config.write_protected || self.drive.is_worn_out(&self.config.profile)
     }
     /// Degrees Celsius.
     pub fn temperature(&self) -> u8 {
-        38
+        self.config.profile.temperature
     }
-    /// PERCENTAGE USED ENDURANCE INDICATOR. `Unspecified:` one full overwrite
-    /// counts as 0.1 percent.
+    /// PERCENTAGE USED ENDURANCE INDICATOR (SBC-3 6.4.6.2).
     pub fn percentage_used(&self) -> u8 {
-        (self.written / self.config.size.max(1) / 10).min(255) as u8
+        self.drive.used(&self.config.profile).min(255) as u8
     }
-    /// Why it cannot be read or written now.
-    pub fn ready(&self) -> Result<(), Sense> {
+    /// Why it cannot be read or written at `now`.
+    pub fn ready(&self, now: Ticks) -> Result<(), Sense> {
         match () {
             () if !self.backing.is_ready() => Err(sense::NOT_READY),
+            () if !self.drive.is_ready(now) => Err(sense::BECOMING_READY),
             () if self.stopped => Err(sense::STOPPED),
             () => Ok(()),
         }
@@ -172,16 +189,40 @@ impl Lun {
             _ => Err(sense::LBA_RANGE),
         }
     }
+    fn blocks_of(&self, offset: u64, len: usize) -> Range<u64> {
+        offset / self.block()..(offset + len as u64).div_ceil(self.block())
+    }
+    /// When a read that begins `now` has its data; `medium`: not from the cache.
+    pub fn read_time(&mut self, now: Ticks, offset: u64, len: u64, medium: bool) -> Ticks {
+        self.drive.read(&self.config.profile, now, offset, len, medium)
+    }
     /// Reads blocks; `lba` and the length were checked.
     pub fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), Sense> {
-        let lba = offset / self.block();
-        self.backing.read(offset, out).map_err(|_| sense::READ_ERROR.at(lba))
+        let blocks = self.blocks_of(offset, out.len());
+        if let Some(bad) = self.drive.bad_block(&self.config.profile, blocks.clone()) {
+            return Err(sense::READ_ERROR.at(bad));
+        }
+        self.backing.read(offset, out).map_err(|_| sense::READ_ERROR.at(blocks.start))
     }
-    /// Writes blocks; `lba` and the length were checked.
-    pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Sense> {
-        self.written = self.written.saturating_add(data.len() as u64);
-        let lba = offset / self.block();
-        self.backing.write(offset, data).map_err(|e| write_sense(e, lba))
+    /// Writes blocks; `lba` and the length were checked. The time is when that
+    /// may be acknowledged; `through`: not before it is permanent.
+    pub fn write(&mut self, now: Ticks, offset: u64, data: &[u8], through: bool) -> Result<Ticks, Sense> {
+        let (blocks, size) = (self.blocks_of(offset, data.len()), self.block());
+        let (drive, backing, profile) = (&mut self.drive, &mut self.backing, &self.config.profile);
+        let mut old = vec![0; size as usize];
+        let mut failed = None;
+        let mut before = |block: u64| {
+            let read = backing.read(block * size, &mut old);
+            failed = failed.or(read.err().map(|e| (e, block)));
+            Image::of(&old)
+        };
+        drive.write(profile, now, blocks.clone(), &mut before);
+        if let Some((e, block)) = failed {
+            drive.cache.forget(blocks);
+            return Err(write_sense(e, block));
+        }
+        backing.write(offset, data).map_err(|e| write_sense(e, blocks.start))?;
+        Ok(drive.written(profile, now, blocks, through || !self.write_cache && profile.cache.volatile))
     }
     /// Reads blocks to nowhere; they were checked.
     pub fn verify(&mut self, offset: u64, len: u64) -> Result<(), Sense> {
@@ -205,20 +246,64 @@ impl Lun {
             Some(at) => Err(sense::MISCOMPARE.at(before + at as u64)),
         }
     }
-    /// Unmaps blocks; `lba` and the length were checked.
+    /// Unmaps blocks; `lba` and the length were checked. `Unspecified:` whether
+    /// a drive may forget an unmap; here it is permanent at once.
     pub fn unmap(&mut self, lba: u64, blocks: u64) -> Result<(), Sense> {
+        self.drive.discard(lba..lba + blocks, true);
         self.backing.unmap(lba * self.block(), blocks * self.block()).map_err(|e| write_sense(e, lba))
     }
-    /// Writes `block` to each of `blocks` blocks.
+    /// Writes `block` to each of `blocks` blocks, past the write cache.
     pub fn write_same(&mut self, lba: u64, blocks: u64, block: &[u8]) -> Result<(), Sense> {
         if block.iter().all(|&b| b == 0) {
             return self.unmap(lba, blocks);
         }
-        (lba..lba + blocks).try_for_each(|at| self.write(at * self.block(), block))
+        self.drive.discard(lba..lba + blocks, false);
+        let size = self.block();
+        let many = block.repeat((PIECE / size).max(1) as usize);
+        let (mut at, end) = (lba * size, (lba + blocks) * size);
+        while at < end {
+            let n = (end - at).min(many.len() as u64);
+            self.backing.write(at, &many[..n as usize]).map_err(|e| write_sense(e, at / size))?;
+            at += n;
+        }
+        Ok(())
     }
-    /// Makes everything written permanent.
-    pub fn flush(&mut self) -> Result<(), Sense> {
+    /// When a command that changes blocks without their data is acknowledged.
+    pub fn accept_time(&mut self, now: Ticks) -> Ticks {
+        self.drive.accept(&self.config.profile, now)
+    }
+    /// Makes the store permanent: what was written survives a crash of the
+    /// program that embeds the model.
+    pub fn sync(&mut self) -> Result<(), Sense> {
         self.backing.flush().map_err(|_| sense::WRITE_ERROR)
+    }
+    /// Makes everything written permanent; when the drive has done so.
+    pub fn flush(&mut self, now: Ticks) -> Result<Ticks, Sense> {
+        self.sync()?;
+        Ok(self.drive.flush(&self.config.profile, now))
+    }
+    /// The power fails and comes back at once. The number of blocks that
+    /// lost what was written to them.
+    pub fn power_loss(&mut self, now: Ticks) -> Result<u64, StoreError> {
+        let back = self.drive.power_loss(&self.config.profile, now);
+        let size = self.block();
+        for (block, image) in &back {
+            self.backing.write(block * size, &image.bytes(size as usize))?;
+        }
+        self.reservations = Reservations::default();
+        self.write_cache = self.has_volatile_cache();
+        self.reset(sense::POWER_ON);
+        Ok(back.len() as u64)
+    }
+    /// It has another size from now on, at least one block.
+    pub fn resize(&mut self, size: u64) -> Result<(), StoreError> {
+        let size = size / self.block() * self.block();
+        let size = size.max(self.block());
+        self.backing.resize(size)?;
+        self.config.size = size;
+        self.drive.resize(size);
+        self.attend(sense::CAPACITY_CHANGED);
+        Ok(())
     }
 }
 

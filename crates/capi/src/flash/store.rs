@@ -35,6 +35,8 @@ pub trait LunStore: Send {
     fn unmap(&mut self, offset: u64, len: u64) -> Result<(), StoreError>;
     /// Makes everything written so far permanent.
     fn flush(&mut self) -> Result<(), StoreError>;
+    /// The unit has `size` bytes from now on; those beyond are forgotten.
+    fn resize(&mut self, size: u64) -> Result<(), StoreError>;
 }
 
 const CHUNK: u64 = 4096;
@@ -170,6 +172,10 @@ impl LunStore for MemStore {
     fn flush(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
+    fn resize(&mut self, size: u64) -> Result<(), StoreError> {
+        drop(self.chunks.split_off(&size.div_ceil(CHUNK)));
+        Ok(())
+    }
 }
 
 /// Where the blocks of a unit are.
@@ -246,6 +252,10 @@ impl LunStore for Backing {
     }
     fn flush(&mut self) -> Result<(), StoreError> {
         self.store()?.flush()
+    }
+    fn resize(&mut self, size: u64) -> Result<(), StoreError> {
+        self.note(3, size, 0, &[]);
+        self.store()?.resize(size)
     }
 }
 

@@ -8,6 +8,7 @@ use super::lun::{Lun, LunConfig};
 use super::pages::{self, Identity, MAX_TRANSFER, MAX_UNMAP_DESCRIPTORS, MAX_WRITE_SAME};
 use super::reservation::{INITIATORS, OUT_LEN};
 use super::sense::{self, Refusal, Sense};
+use fabric::Ticks;
 use serde::{Deserialize, Serialize};
 
 /// What is left to do for a command that passed its checks.
@@ -106,6 +107,8 @@ impl Plan {
 /// A command as the target sees it, after translation by the AFU.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// When it arrives.
+    pub now: Ticks,
     /// Port it arrives on: the initiator.
     pub port: u8,
     /// SAM logical unit number as a 64-bit value.
@@ -127,6 +130,7 @@ pub struct Target {
     use_internal: bool,
     /// Port names of the initiators, by port.
     initiators: [u64; INITIATORS],
+    seed: u64,
 }
 
 /// LUN number of a 64-bit LUN (SAM-5 4.7): peripheral or flat addressing,
@@ -140,10 +144,11 @@ fn lun_number(lun_id: u64) -> Option<u16> {
 }
 
 impl Target {
-    /// A target with these units; memory backed, all zero.
-    pub fn new(identity: Identity, luns: &[LunConfig]) -> Target {
-        let luns = luns.iter().cloned().map(Lun::new).collect();
-        Target { identity, luns, internal: None, use_internal: false, initiators: [0; INITIATORS] }
+    /// A target with these units; memory backed, all zero. `seed` is that of
+    /// the drives' streams.
+    pub fn new(identity: Identity, luns: &[LunConfig], seed: u64) -> Target {
+        let luns = luns.iter().cloned().map(|l| Lun::new(l, seed)).collect();
+        Target { identity, luns, internal: None, use_internal: false, initiators: [0; INITIATORS], seed }
     }
     /// Says what the ports that lead here are called.
     pub fn name_initiators(&mut self, names: impl IntoIterator<Item = u64>) {
@@ -155,7 +160,7 @@ impl Target {
         if let Some(g) = geometry
             && self.internal.as_ref().is_none_or(|i| i.geometry() != g)
         {
-            self.internal = Some(Internal::new(g));
+            self.internal = Some(Internal::new(g, self.seed));
         }
     }
     /// True while the internal units are in use.
@@ -212,7 +217,7 @@ impl Target {
         lun.reservations.admit(r.port, row.does, r.cdb)?;
         commands::reserved_bits(row, r.cdb)?;
         if needs_medium(row.does) {
-            lun.ready()?;
+            lun.ready(r.now)?;
         }
         let does = row.does;
         let mut plan = match does {
@@ -275,14 +280,7 @@ impl Target {
 
     /// Performs a plan whose data arrived whole: WRITE SAME and parameter
     /// lists. `data` may be shorter than the plan said if the host's buffer was.
-    pub fn finish(
-        &mut self,
-        index: usize,
-        port: u8,
-        cdb: &[u8; 16],
-        plan: &Plan,
-        data: &[u8],
-    ) -> Result<(), Refusal> {
+    pub fn finish(&mut self, index: usize, r: &Request<'_>, plan: &Plan, data: &[u8]) -> Result<(), Refusal> {
         let Some(lun) = self.unit(index) else { return Err(sense::NO_LUN.into()) };
         match plan {
             Plan::WriteSame { lba, blocks, len: 0 } => Ok(lun.unmap(*lba, *blocks)?),
@@ -290,16 +288,16 @@ impl Target {
             Plan::WriteSame { lba, blocks, .. } => Ok(lun.write_same(*lba, *blocks, data)?),
             Plan::List { list: List::Unmap, .. } => Ok(unmap_list(lun, data)?),
             Plan::List { list: List::ModeSelect, .. } => {
-                if let Some(on) = pages::mode_select(lun, cdb, data)?
+                if let Some(on) = pages::mode_select(lun, r.cdb, data)?
                     && on != lun.write_cache()
                 {
-                    lun.set_write_cache(on)?;
-                    lun.attend_others(port, sense::MODE_CHANGED);
+                    lun.set_write_cache(on, r.now)?;
+                    lun.attend_others(r.port, sense::MODE_CHANGED);
                 }
                 Ok(())
             }
             Plan::List { list: List::PersistentReserveOut, .. } => {
-                for (other, what) in lun.reservations.change(port, cdb, data)? {
+                for (other, what) in lun.reservations.change(r.port, r.cdb, data)? {
                     lun.attention[other & 3] = Some(what);
                 }
                 Ok(())
@@ -382,7 +380,7 @@ fn request_sense(lun: &mut Lun, r: &Request<'_>) -> Result<Plan, Sense> {
         return Err(sense::INVALID_FIELD.in_cdb(1, Some(0))); // descriptor format
     }
     let pending = lun.attention[usize::from(r.port & 3)].take();
-    let now = pending.or_else(|| lun.ready().err()).unwrap_or(sense::NO_SENSE);
+    let now = pending.or_else(|| lun.ready(r.now).err()).unwrap_or(sense::NO_SENSE);
     Ok(Plan::Reply(now.bytes()[..18].to_vec()))
 }
 

@@ -2,6 +2,7 @@
 
 use super::pages::Identity;
 use super::*;
+use fabric::Ticks;
 use std::sync::{Arc, Mutex};
 
 pub(super) fn target() -> Target {
@@ -9,7 +10,7 @@ pub(super) fn target() -> Target {
     let small = LunConfig { block_size: 512, ..LunConfig::new(2, 1 << 30) };
     let one_port = LunConfig { ports: 1, ..LunConfig::new(300, 512 << 30) };
     let plain = LunConfig { unmap: false, write_protected: true, ..LunConfig::new(3, 1 << 30) };
-    Target::new(id, &[LunConfig::new(0, 16 << 30), one_port, small, plain])
+    Target::new(id, &[LunConfig::new(0, 16 << 30), one_port, small, plain], 1)
 }
 
 fn cdb(hex: &str) -> [u8; 16] {
@@ -20,9 +21,13 @@ fn cdb(hex: &str) -> [u8; 16] {
     out
 }
 
+fn request(port: u8, lun_id: u64, cdb: &[u8; 16]) -> Request<'_> {
+    Request { now: Ticks(0), port, lun_id, cdb, extent: commands::extent(cdb) }
+}
+
 fn ask(t: &mut Target, port: u8, lun: u64, hex: &str) -> Result<Plan, Refusal> {
     let cdb = cdb(hex);
-    t.plan(&Request { port, lun_id: lun << 48, cdb: &cdb, extent: commands::extent(&cdb) })
+    t.plan(&request(port, lun << 48, &cdb))
 }
 
 fn run(t: &mut Target, lun: u64, hex: &str) -> Result<Plan, Refusal> {
@@ -206,7 +211,7 @@ fn send(t: &mut Target, port: u8, hex: &str, data: &[u8]) -> String {
         Ok(plan) => plan,
         Err(r) => return refusal(r),
     };
-    t.finish(0, port, &bytes, &plan, data).map_or_else(refusal, |()| "ok".into())
+    t.finish(0, &request(port, 0, &bytes), &plan, data).map_or_else(refusal, |()| "ok".into())
 }
 
 #[test]
@@ -246,7 +251,7 @@ fn write_same_and_unmap_change_blocks() {
 fn verify_compares() {
     let mut t = target();
     let lun = &mut t.luns_mut()[0];
-    lun.write(8192, &[7; 4096]).expect("written");
+    lun.write(Ticks(0), 8192, &[7; 4096], false).expect("written");
     assert_eq!(lun.verify(0, 1 << 20), Ok(()));
     assert_eq!(lun.compare(8192, 0, &[7; 4096]), Ok(()));
     let mut other = [7; 4096];
@@ -306,7 +311,7 @@ fn every_row_is_answered() {
         let mut cdb = [0; 16];
         cdb[0] = c.opcode;
         cdb[1] = c.action.unwrap_or(0);
-        let got = target().plan(&Request { port: 0, lun_id: 0, cdb: &cdb, extent: (0, 1) });
+        let got = target().plan(&Request { extent: (0, 1), ..request(0, 0, &cdb) });
         assert_ne!(got, Err(sense::INVALID_OPCODE.into()), "{:02x}", c.opcode);
     }
 }
@@ -331,7 +336,7 @@ fn random_commands_get_well_formed_answers() {
             }
             let lun_id = [0, 2, 3, 300, 9][rng.below(5) as usize] << 48;
             let port = rng.below(4) as u8;
-            let request = Request { port, lun_id, cdb: &cdb, extent: commands::extent(&cdb) };
+            let request = request(port, lun_id, &cdb);
             let unit = t.find(port, lun_id);
             match t.plan(&request) {
                 Err(Refusal::Status(s)) => assert_eq!(s, sense::RESERVATION_CONFLICT),
@@ -350,7 +355,7 @@ fn random_commands_get_well_formed_answers() {
                     }
                     if !plan.is_streamed() {
                         // Refused or done; well formed either way.
-                        let _ = t.finish(unit, port, &cdb, &plan, &data);
+                        let _ = t.finish(unit, &request, &plan, &data);
                     }
                 }
             }
@@ -388,6 +393,9 @@ impl LunStore for Disk {
     fn unmap(&mut self, offset: u64, len: u64) -> Result<(), StoreError> {
         self.with(|m| m.unmap(offset, len))
     }
+    fn resize(&mut self, size: u64) -> Result<(), StoreError> {
+        self.with(|m| m.resize(size))
+    }
     fn flush(&mut self) -> Result<(), StoreError> {
         self.with(|_| Ok(()))?;
         self.0.lock().expect("one thread").2 += 1;
@@ -401,8 +409,8 @@ fn a_store_of_the_program_keeps_data_and_its_errors_become_sense() {
     let mut t = target();
     let lun = t.unit(0).expect("unit");
     lun.backing.attach(Box::new(disk.clone()));
-    lun.write(8192, &[7; 4096]).expect("works");
-    assert_eq!(t.luns_mut()[0].flush(), Ok(()));
+    lun.write(Ticks(0), 8192, &[7; 4096], false).expect("works");
+    assert_eq!(t.luns_mut()[0].sync(), Ok(()));
     assert_eq!(disk.flushes(), 1);
     // Another run with the same disk.
     let mut t = target();
@@ -413,13 +421,13 @@ fn a_store_of_the_program_keeps_data_and_its_errors_become_sense() {
     assert_eq!(out, [7; 4096]);
     disk.fail(Some(StoreError::Failed));
     assert_eq!(lun.read(8192, &mut out), Err(sense::READ_ERROR.at(2)));
-    assert_eq!(lun.write(8192, &out), Err(sense::WRITE_ERROR.at(2)));
+    assert_eq!(lun.write(Ticks(0), 8192, &out, false), Err(sense::WRITE_ERROR.at(2)));
     assert_eq!(lun.unmap(2, 1), Err(sense::WRITE_ERROR.at(2)));
     assert_eq!(lun.write_same(2, 1, &[1; 4096]), Err(sense::WRITE_ERROR.at(2)));
-    assert_eq!(t.luns_mut()[0].flush(), Err(sense::WRITE_ERROR));
+    assert_eq!(t.luns_mut()[0].sync(), Err(sense::WRITE_ERROR));
     disk.fail(Some(StoreError::Full));
     let lun = t.unit(0).expect("unit");
-    assert_eq!(lun.write(8192, &out), Err(sense::SPACE_ALLOCATION.at(2)));
+    assert_eq!(lun.write(Ticks(0), 8192, &out, false), Err(sense::SPACE_ALLOCATION.at(2)));
     disk.fail(None);
     // A loaded state waits for its store.
     let bytes = postcard::to_stdvec(&t).expect("serializes");

@@ -2,6 +2,7 @@
 //! `docs/scenario.schema.json` is generated from [`shape`].
 
 pub mod check;
+pub mod drive_shape;
 pub mod parse;
 pub mod problem;
 pub mod read;
@@ -15,6 +16,7 @@ pub use parse::parse;
 pub use problem::{Name, Place, Problem};
 pub use units::Span;
 
+use capi::flash::Profile;
 use fabric::Ticks;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -86,6 +88,17 @@ pub struct LunSpec {
     pub block: u32,
     /// Refuses writes.
     pub write_protected: bool,
+    /// Class of its drive.
+    pub profile: Profile,
+    /// Percentage of the drive's life that is over.
+    pub worn: u32,
+}
+
+impl LunSpec {
+    /// A unit on a drive of the default class.
+    pub fn new(size: u64, block: u32) -> LunSpec {
+        LunSpec { size, block, write_protected: false, profile: Profile::default(), worn: 0 }
+    }
 }
 
 /// A process of the guest.

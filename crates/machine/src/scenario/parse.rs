@@ -22,7 +22,9 @@ pub fn parse(text: &str) -> Result<Scenario, Vec<Problem>> {
 fn scenario(tree: &Tree, problems: &mut Vec<Problem>) -> Scenario {
     let empty = Tree::default();
     let part = |key: &str| tree.tree(key).unwrap_or(&empty);
-    let adapters: Vec<AdapterSpec> = tree.trees("adapter").iter().map(|t| adapter(t, problems)).collect();
+    let drives = drives(tree, problems);
+    let adapters: Vec<AdapterSpec> =
+        tree.trees("adapter").iter().map(|t| adapter(t, &drives, problems)).collect();
     let guest = guest(part("guest"), !adapters.is_empty());
     let steps: Vec<Step> = tree.trees("step").iter().enumerate().map(|(n, t)| step(t, n, problems)).collect();
     Scenario {
@@ -71,13 +73,39 @@ fn guest(t: &Tree, has_adapter: bool) -> GuestSpec {
     }
 }
 
-fn adapter(t: &Tree, problems: &mut Vec<Problem>) -> AdapterSpec {
-    let lun = |t: &Tree| LunSpec {
+/// The classes of drives a unit may name: the project's and the file's own.
+fn drives(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<Profile> {
+    let mut known: Vec<Profile> = crate::drives::all().into_iter().map(|d| d.profile).collect();
+    for t in tree.trees("profile") {
+        let profile = crate::drives::drive(t, problems).profile;
+        if known.iter().any(|k| k.name == profile.name) {
+            let message = format!("there is a class of drives `{}` already", profile.name);
+            problems.push(Problem::at(t.place_of("name"), message));
+        }
+        known.push(profile);
+    }
+    known
+}
+
+fn profile(t: &Tree, drives: &[Profile], problems: &mut Vec<Problem>) -> Profile {
+    let Some(name) = t.name("profile") else { return Profile::default() };
+    let found = drives.iter().find(|d| d.name == name.text).cloned();
+    if found.is_none() {
+        let names = drives.iter().map(|d| d.name.as_str());
+        problems.push(Problem::unknown(name.place, "class of drives", &name.text, names));
+    }
+    found.unwrap_or_default()
+}
+
+fn adapter(t: &Tree, drives: &[Profile], problems: &mut Vec<Problem>) -> AdapterSpec {
+    let mut lun = |t: &Tree| LunSpec {
         size: t.number("size").unwrap_or(0),
         block: t.number("block").unwrap_or(4096) as u32,
         write_protected: t.flag("write-protected").unwrap_or(false),
+        profile: profile(t, drives, problems),
+        worn: t.number("worn").unwrap_or(0) as u32,
     };
-    let mut luns: Vec<LunSpec> = t.trees("lun").iter().map(lun).collect();
+    let mut luns: Vec<LunSpec> = t.trees("lun").iter().map(&mut lun).collect();
     for (tree, lun) in t.trees("lun").iter().zip(&luns) {
         if lun.block != 512 && lun.block != 4096 {
             problems.push(Problem::at(tree.place_of("block"), "`block` is 512 or 4096"));
@@ -90,7 +118,7 @@ fn adapter(t: &Tree, problems: &mut Vec<Problem>) -> AdapterSpec {
         problems.push(Problem::at(t.place_of("lun"), "an adapter has at most 256 units"));
     }
     if luns.is_empty() {
-        luns = vec![LunSpec { size: 64 << 30, block: 4096, write_protected: false }; 2];
+        luns = vec![LunSpec::new(64 << 30, 4096); 2];
     }
     AdapterSpec { variant: t.text("variant").unwrap_or_default(), luns }
 }

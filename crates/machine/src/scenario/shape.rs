@@ -81,10 +81,10 @@ impl Table {
     }
 }
 
-const fn opt(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+pub(super) const fn opt(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key { name, shape, required: false, doc }
 }
-const fn req(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+pub(super) const fn req(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key { name, shape, required: true, doc }
 }
 
@@ -122,6 +122,12 @@ static LUN: Table = Table {
         req("size", Shape::Size, "size of the unit"),
         opt("block", Shape::Integer(512, 4096), "logical block size: 512 or 4096 (default)"),
         opt("write-protected", Shape::Bool, "the unit refuses writes"),
+        opt(
+            "profile",
+            Shape::Text,
+            "class of the drive (`capisim list profiles`, or a `[[profile]]`; default: default)",
+        ),
+        opt("worn", Shape::Integer(0, 255), "percentage of the drive's rated life that is over (default 0)"),
     ],
     heads: &[],
     common: &[],
@@ -406,6 +412,7 @@ pub static SCENARIO: Table = Table {
         opt("machine", Shape::Table(&MACHINE), "the machine"),
         opt("guest", Shape::Table(&GUEST), "what the guest's init does"),
         opt("adapter", Shape::Tables(&ADAPTER), "adapters, at most four"),
+        opt("profile", Shape::Tables(&super::drive_shape::DRIVE), "classes of drives, besides the project's"),
         opt("actor", Shape::Tables(&ACTOR), "processes of the guest"),
         opt("step", Shape::Tables(&STEP), "what happens"),
         opt("oracle", Shape::Table(&ORACLE), "what is judged"),

@@ -58,7 +58,7 @@ fn every_table_is_read() {
     let s = parse(FULL).expect("well formed");
     assert_eq!((s.machine.cpus, s.machine.memory, s.machine.quantum), (4, 2 << 30, (100, 200)));
     assert_eq!((s.guest.modules.join(" ").as_str(), s.guest.wait_secs), ("sd_mod cxl cxlflash", 2));
-    assert_eq!(s.adapters[0].luns[1], LunSpec { size: 1 << 20, block: 512, write_protected: true });
+    assert_eq!(s.adapters[0].luns[1], LunSpec { write_protected: true, ..LunSpec::new(1 << 20, 512) });
     assert_eq!(s.steps[2].delay, Span { low: 1_000_000, high: 9_000_000 });
     assert!(s.steps[2].begins_removal);
     assert_eq!(s.steps[3].name.text, "step-4");
