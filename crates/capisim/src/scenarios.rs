@@ -32,6 +32,13 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("freeze-six", include_str!("../../../scenarios/freeze-six.toml")),
     ("recover-afu", include_str!("../../../scenarios/recover-afu.toml")),
     ("hot-unplug", include_str!("../../../scenarios/hot-unplug.toml")),
+    ("freeze-recovery", include_str!("../../../scenarios/freeze-recovery.toml")),
+    ("freeze-write-same", include_str!("../../../scenarios/freeze-write-same.toml")),
+    ("reset-fails", include_str!("../../../scenarios/reset-fails.toml")),
+    ("dead-phb", include_str!("../../../scenarios/dead-phb.toml")),
+    ("link-down", include_str!("../../../scenarios/link-down.toml")),
+    ("flaky", include_str!("../../../scenarios/flaky.toml")),
+    ("perst", include_str!("../../../scenarios/perst.toml")),
 ];
 
 /// The scenario that `run` without arguments runs.

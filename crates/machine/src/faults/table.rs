@@ -373,7 +373,7 @@ pub const TABLE: &[Fault] = &[
             Way { name: "dead", parts: &[Bridge("dead")] },
             Way { name: "link-down", parts: &[Bridge("link-down")] },
         ],
-        shown: NotYet,
+        shown: Scenario("dead-phb"),
     },
     Fault {
         number: 37,
@@ -381,7 +381,7 @@ pub const TABLE: &[Fault] = &[
         form: "some reads are all ones and nothing is frozen",
         expected: "EEH false alarm, retries halved",
         ways: &[Way { name: "lost-answers", parts: &[Bridge("flaky")] }],
-        shown: NotYet,
+        shown: Scenario("flaky"),
     },
     Fault {
         number: 38,
