@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 const VPD_TIME: Ticks = Ticks::micros(3);
 /// After the switch to CAPI the card must be left alone this long.
 const SWITCH_TIME: Ticks = Ticks::millis(100);
+/// Problem state of one process element, from the start of the area.
+const PROCESS_PAGE: u64 = 0x10000;
 /// The address Linux gives the CAPI window, in BAR4/5.
 const CAPI_WINDOW: u64 = 1 << 49;
 
@@ -224,6 +226,14 @@ impl<A: AfuModel + 'static> Adapter<A> {
             note_register("access-after-mode-switch", area, offset, cx);
         }
     }
+    /// Records an access to the page of a process element that is not added.
+    fn note_strange_page(&self, at: u64, store: u64, cx: &mut Cx<'_>) {
+        let page = u16::try_from(at / PROCESS_PAGE).ok().filter(|&pe| pe < self.config.processes);
+        if let Some(pe) = page.filter(|&pe| !self.psl.is_added(pe)) {
+            let fields = [("pe", u64::from(pe)), ("offset", at % PROCESS_PAGE), ("store", store)];
+            cx.note_text("protocol-error", ("what", "page-not-added"), &fields);
+        }
+    }
     fn read_piece(&mut self, bar: u8, offset: u64, data: &mut [u8], cx: &mut Cx<'_>) {
         data.fill(0xFF);
         let size = data.len() as u64;
@@ -240,6 +250,7 @@ impl<A: AfuModel + 'static> Adapter<A> {
             }
             Target::ProblemState(at) if matches!(size, 4 | 8) && aligned => {
                 if self.psl.is_enabled() {
+                    self.note_strange_page(at, 0, cx);
                     let Adapter { psl, afu, .. } = self;
                     afu.mmio_read(at, data, &mut Port { psl, cx });
                 } else {
@@ -265,6 +276,7 @@ impl<A: AfuModel + 'static> Adapter<A> {
             }
             (Target::ProblemState(at), _) if matches!(size, 4 | 8) && aligned => {
                 if self.psl.is_enabled() {
+                    self.note_strange_page(at, 1, cx);
                     let Adapter { psl, afu, .. } = self;
                     afu.mmio_write(at, data, &mut Port { psl, cx });
                 } else {
@@ -374,8 +386,8 @@ impl<A: AfuModel + Serialize + 'static> PciFunction for Adapter<A> {
         }
         afu.reset(&mut Port { psl, cx });
     }
-    fn snoop(&mut self, what: Invalidate, _cx: &mut Cx<'_>) {
-        self.psl.snoop(what);
+    fn snoop(&mut self, what: Invalidate, cx: &mut Cx<'_>) {
+        self.psl.invalidate(what, cx);
     }
     fn set_capi_mode(&mut self, on: bool, cx: &mut Cx<'_>) {
         cx.note("capi-mode", &[("on", u64::from(on))]);

@@ -54,6 +54,11 @@ pub trait AfuPort<'w> {
     fn dma_write(&mut self, pe: u16, ea: u64, bytes: &[u8]) -> Result<(), DmaError>;
     /// Checks that `len` bytes at `ea` of `pe` can be written, without writing.
     fn dma_probe_write(&mut self, pe: u16, ea: u64, len: usize) -> Result<(), DmaError>;
+    /// What is at `ea` of `pe` now, for oracles: no fault, no trace in the
+    /// tables or in a cache. False if nobody can tell.
+    fn look(&mut self, _pe: u16, _ea: u64, _out: &mut [u8]) -> bool {
+        false
+    }
     /// Raises AFU interrupt `lisn` (1..) of `pe`.
     fn interrupt(&mut self, pe: u16, lisn: u16);
     /// True if `pe` is added and not terminated.

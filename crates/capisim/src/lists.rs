@@ -13,12 +13,7 @@ use serde_json::{Value, json};
 /// `capisim list`.
 pub fn list(args: &ListArgs) -> Result<i32, Error> {
     let rows: Vec<Value> = match args.what {
-        Listing::Oracles => oracle::TABLE
-            .iter()
-            .map(
-                |o| json!({ "name": o.name, "severity": o.severity, "proves": o.proves, "exempt": o.exempt }),
-            )
-            .collect(),
+        Listing::Oracles => oracle::TABLE.iter().map(oracle_row).collect(),
         Listing::Operations => adapters::OPERATIONS
             .iter()
             .map(|o| json!({ "name": o.key, "kinds": (o.kinds)(), "effects": o.effects, "does": o.doc }))
@@ -63,6 +58,16 @@ fn fault(f: &faults::Fault) -> Value {
     json!({
         "name": f.name, "number": format!("F{}", f.number), "form": f.form, "expected": f.expected,
         "ways": f.ways.iter().map(|w| w.name).collect::<Vec<_>>(), "scenario": scenario, "shown": shown,
+    })
+}
+
+/// An oracle: `scenario` on `driver` is what shows it fire.
+fn oracle_row(o: &oracle::Definition) -> Value {
+    json!({
+        "name": o.name, "scenario": o.shown.scenario(), "driver": o.shown.driver().unwrap_or("stock"),
+        "severity": o.severity, "class": o.class, "proves": o.proves, "exempt": o.exempt,
+        "psl_contract": o.rows, "ground": o.ground,
+        "reachable": o.shown.because().is_none(), "unreachable_because": o.shown.because(),
     })
 }
 

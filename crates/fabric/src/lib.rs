@@ -28,4 +28,4 @@ pub use pci::{BarRegion, PciFunction, ResetKind};
 pub use rng::Rng;
 pub use time::Ticks;
 pub use trace::{Record, Trace, Value};
-pub use translate::{Access, Translate, TranslateFault, Translation, TranslationSpace};
+pub use translate::{Access, Peek, Translate, TranslateFault, Translation, TranslationSpace};

@@ -51,6 +51,19 @@ pub enum TranslateFault {
     BadAddress,
 }
 
+/// What the tables say of an address at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peek {
+    /// This translator cannot tell.
+    Unknown,
+    /// The process has no tables: its process table entry is zero.
+    NoProcess,
+    /// No entry, or one that forbids the access.
+    Gone,
+    /// The access is permitted, at this real address.
+    At(u64),
+}
+
 /// A translator that walks the guest's own tables.
 pub trait Translate {
     /// Translates one byte address; sets R, and C for a store, as hardware would.
@@ -61,4 +74,8 @@ pub trait Translate {
         ea: u64,
         access: Access,
     ) -> Result<Translation, TranslateFault>;
+    /// The same for oracles: leaves no reference or change bit behind.
+    fn peek(&self, _mem: &GuestMemory, _space: TranslationSpace, _ea: u64, _access: Access) -> Peek {
+        Peek::Unknown
+    }
 }

@@ -2,7 +2,7 @@
 //! that an adapter's accesses walk the guest's own tables.
 
 use cpu::mmu::{CACHE_INHIBITED, radix};
-use fabric::{Access, GuestMemory, Translate, TranslateFault, Translation, TranslationSpace};
+use fabric::{Access, GuestMemory, Peek, Translate, TranslateFault, Translation, TranslationSpace};
 use serde::{Deserialize, Serialize};
 
 /// The nest MMU and its partition table register.
@@ -42,5 +42,19 @@ impl Translate for NestMmu {
             leaf.pte & radix::C != 0 && radix::permits(leaf.pte, Access::Write, space.problem_state);
         let ra = leaf.ra(ea) & !CACHE_INHIBITED;
         Ok(Translation { ra, page_shift: leaf.shift, writable })
+    }
+    fn peek(&self, mem: &GuestMemory, space: TranslationSpace, ea: u64, access: Access) -> Peek {
+        let pid = if ea >> 62 == 3 { 0 } else { space.pid };
+        if self.ptcr == 0 || space.lpid != 0 || ea & EA_UNUSED != 0 || !matches!(ea >> 62, 0 | 3) {
+            return Peek::Unknown;
+        }
+        match radix::peek(mem, self.ptcr, pid, ea) {
+            Some(leaf) if radix::permits(leaf.pte, access, space.problem_state) => {
+                Peek::At(leaf.ra(ea) & !CACHE_INHIBITED)
+            }
+            Some(_) => Peek::Gone,
+            None if radix::has_tables(mem, self.ptcr, pid) => Peek::Gone,
+            None => Peek::NoProcess,
+        }
     }
 }

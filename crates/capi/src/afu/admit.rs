@@ -132,14 +132,15 @@ impl SisliteAfu {
             return Ok(raw); // fetched before an LXT fault
         }
         let strict = self.config.cache == TableCache::Strict;
+        let at = start.wrapping_add(u64::from(handle) * RHT_ENTRY);
         if let Some(raw) = self.copies.rht(ctx, handle).filter(|_| strict) {
+            note_stale(cmd, owner, at, &raw, bus);
             cmd.rht = Some(raw);
             cmd.address_error = false;
             return Ok(raw);
         }
         let mut raw = [0; RHT_ENTRY as usize];
-        let ea = start.wrapping_add(u64::from(handle) * RHT_ENTRY);
-        self.fetch_table(cmd, owner, ea, &mut raw, Area::Rht, bus)?;
+        self.fetch_table(cmd, owner, at, &mut raw, Area::Rht, bus)?;
         cmd.rht = Some(raw);
         if strict {
             self.copies.keep_rht(ctx, handle, raw);
@@ -214,6 +215,7 @@ impl SisliteAfu {
         let (ctx, handle) = (cmd.rcb.ctx_id, cmd.rcb.res_hndl);
         let strict = self.config.cache == TableCache::Strict;
         if let Some(raw) = self.copies.lxt(ctx, handle, index).filter(|_| strict) {
+            note_stale(cmd, owner, ea, &self.table_endian().bytes64(raw), bus);
             return Ok(Lxt(raw));
         }
         let mut raw = [0; LXT_ENTRY as usize];
@@ -317,6 +319,20 @@ impl SisliteAfu {
         }
         cmd.sa.port = cmd.port;
         Ok(())
+    }
+}
+
+/// Records the use of a copy that is no longer what memory holds. A sync
+/// may be on its way: an oracle waits for it.
+fn note_stale(cmd: &Command, owner: u16, ea: u64, copy: &[u8], bus: &mut dyn AfuPort<'_>) {
+    let mut now = [0; RHT_ENTRY as usize];
+    let Some(now) = now.get_mut(..copy.len()) else { return };
+    // A page that is not there is no news about its content, and asking for
+    // it must not raise a fault: these tables are the kernel's own.
+    if bus.look(owner, ea, now) && now != copy {
+        let (ctx, handle) = (cmd.rcb.ctx_id.into(), cmd.rcb.res_hndl.into());
+        let fields = [("pe", cmd.pe.into()), ("ctx", ctx), ("handle", handle), ("ea", ea)];
+        bus.cx().note("stale-table", &fields);
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Command {
     pub moved: u64,
     /// When the unit has done its part; 0: it has none.
     pub ready_at: Ticks,
+    /// Its IOASA is in the host's memory.
+    pub ioasa_written: bool,
     /// Its status.
     pub sa: Ioasa,
     /// Translation fault it waits for, and whose.
@@ -133,6 +135,7 @@ impl Command {
             limit: 0,
             moved: 0,
             ready_at: Ticks(0),
+            ioasa_written: false,
             sa: Ioasa::default(),
             waits_on: None,
             address_error: false,
@@ -177,6 +180,12 @@ impl Command {
     /// Bytes of this step, at most one piece of 64 KiB.
     pub fn piece(&self) -> usize {
         (self.limit - self.moved).min(1 << 16) as usize
+    }
+    /// Block of the unit that the next piece begins with, and bytes of one.
+    pub fn block_at(&self) -> Option<(u64, usize)> {
+        let block = self.limit.checked_div(self.extent.1).filter(|b| matches!(b, 512 | 4096))?;
+        let whole = self.moved.is_multiple_of(block) && self.limit.is_multiple_of(self.extent.1);
+        whole.then_some((self.extent.0 + self.moved / block, usize::try_from(block).ok()?))
     }
     /// Changes a byte of a piece that starts at `moved`, if an injected error
     /// says so.

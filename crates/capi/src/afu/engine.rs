@@ -9,6 +9,7 @@ use super::ioarcb::{IOARCB_LEN, Ioarcb, Ioasa};
 use super::regs::global;
 use super::{CmdMode, SisliteAfu};
 use crate::flash::commands::forces_unit_access;
+use crate::flash::target::List;
 use crate::flash::{Plan, Request, sense};
 use crate::port::{AfuPort, DmaError};
 use fabric::{Effect, Ticks};
@@ -340,6 +341,10 @@ impl SisliteAfu {
             let n = cmd.piece();
             let ea = cmd.rcb.data_ea.wrapping_add(cmd.moved);
             bus.dma_read(cmd.pe, ea, &mut buffer[..n]).map_err(data_error)?;
+            // What the host gave, before an injected error changes it.
+            if let (Plan::Write { .. }, Some((lba, block))) = (&cmd.plan, cmd.block_at()) {
+                self.shadow.written(index, lba, block, &buffer[..n], cmd.id);
+            }
             cmd.spoil(&mut buffer[..n]);
             let piece = &buffer[..n];
             let done = match (&cmd.plan, self.target.unit(index as usize)) {
@@ -356,6 +361,7 @@ impl SisliteAfu {
             }
         }
         if !streamed {
+            self.unfollowed(index, cmd);
             let cdb = cmd.rcb.cdb;
             let request = Request { now, port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
             let done = self.target.finish(index as usize, &request, &cmd.plan, &buffer);
@@ -365,6 +371,15 @@ impl SisliteAfu {
         }
         self.count_data(cmd, super::regs::fc::FC_CNT_AFUWR);
         Ok(())
+    }
+
+    /// What a command changes without bringing each block's data.
+    fn unfollowed(&mut self, unit: u32, cmd: &Command) {
+        match cmd.plan {
+            Plan::WriteSame { lba, blocks, .. } => self.shadow.forget(unit, lba, blocks),
+            Plan::List { list: List::Unmap, .. } => self.shadow.forget(unit, 0, u64::MAX),
+            _ => {}
+        }
     }
 
     fn count_data(&mut self, cmd: &Command, counter: u16) {
@@ -414,6 +429,7 @@ impl SisliteAfu {
                 (Plan::Read { offset, .. }, Some(lun)) => {
                     lun.read(offset + cmd.moved, &mut buffer[..n]).map_err(|s| Stop::End(Ioasa::check(s)))?;
                     cmd.spoil(&mut buffer[..n]);
+                    self.compare(cmd, &buffer[..n], bus);
                     &buffer[..n]
                 }
                 _ => break,
@@ -428,6 +444,15 @@ impl SisliteAfu {
         Ok(Flow::Next)
     }
 
+    /// Records a block that is not what was written and acknowledged.
+    fn compare(&self, cmd: &Command, bytes: &[u8], bus: &mut dyn AfuPort<'_>) {
+        let (Some(unit), Some((lba, block))) = (cmd.unit, cmd.block_at()) else { return };
+        if let Some(lba) = self.shadow.differs(unit, lba, block, bytes) {
+            let fields = [("id", cmd.id), ("pe", cmd.pe.into()), ("unit", unit.into()), ("lba", lba)];
+            bus.cx().note("data-mismatch", &fields);
+        }
+    }
+
     fn write_ioasa(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
         let ea = if cmd.via_sq { cmd.rcb.ioasa } else { cmd.ea.wrapping_add(IOARCB_LEN as u64) };
         let gone = std::mem::take(&mut cmd.address_error);
@@ -439,6 +464,7 @@ impl SisliteAfu {
         };
         wrote.map_err(|e| Stop::Dma(cmd.pe, e, Area::Ioasa))?;
         cmd.stage = Stage::Rrq;
+        cmd.ioasa_written = true;
         Ok(Flow::Next)
     }
 
@@ -461,7 +487,12 @@ impl SisliteAfu {
             ("ctx", cmd.subject().into()),
             ("mode", cmd.mode().into()),
             ("rc", cmd.sa.ioasc().into()),
+            ("ioasa", u64::from(cmd.ioasa_written)),
+            ("left", cmd.limit.saturating_sub(cmd.moved)),
         ];
+        if let (Plan::Write { .. }, Some(unit)) = (&cmd.plan, cmd.unit) {
+            self.shadow.answered(unit, cmd.extent.0, cmd.extent.1, cmd.id, cmd.sa.ioasc() == 0);
+        }
         if let Some(p) = self.ports.get_mut(usize::from(cmd.port)) {
             p.count(super::regs::fc::FC_CNT_RXRSP, 1);
             if cmd.sa.flags & RC_FLAGS_OVERRUN != 0 {

@@ -167,8 +167,9 @@ impl SisliteAfu {
         c.host.store(host::TABLE, reg, word);
         match reg {
             host::INTR_CLEAR => {
-                let left = c.host(host::INTR_STATUS) & !word.value;
-                c.host.set(host::TABLE, host::INTR_STATUS, left);
+                let status = c.host(host::INTR_STATUS);
+                c.host.set(host::TABLE, host::INTR_STATUS, status & !word.value);
+                note_cleared("sync-error", pe.into(), status & word.value, bus);
             }
             host::INTR_MASK => self.unmasked_sync(pe, bus),
             host::IOARRIN => self.ioarrin(pe, word.value, bus),
@@ -223,13 +224,21 @@ impl SisliteAfu {
         self.global.store(global::TABLE, reg, word);
         match reg {
             global::AINTR_CLEAR => {
-                let left = self.global.get(global::TABLE, global::AINTR_STATUS) & !word.value;
-                self.global.set(global::TABLE, global::AINTR_STATUS, left);
+                let status = self.global.get(global::TABLE, global::AINTR_STATUS);
+                self.global.set(global::TABLE, global::AINTR_STATUS, status & !word.value);
+                note_cleared("async", u64::MAX, status & word.value, bus);
             }
             global::AINTR_MASK => self.unmasked_async(bus),
             global::AFU_CTRL => self.choose_units(),
             _ => {}
         }
+    }
+}
+
+/// Records that the host cleared pending interrupt bits.
+fn note_cleared(cause: &str, pe: u64, bits: u64, bus: &mut dyn AfuPort<'_>) {
+    if bits != 0 {
+        bus.cx().note_text("afu-interrupt-clear", ("cause", cause), &[("pe", pe), ("bits", bits)]);
     }
 }
 

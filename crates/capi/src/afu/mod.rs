@@ -25,6 +25,7 @@ mod endings;
 mod engine;
 mod interrupts;
 mod mmio;
+mod shadow;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use context::Context;
 use fabric::Rng;
 use regs::{RegFile, ctrl, global};
 use serde::{Deserialize, Serialize};
+use shadow::Shadow;
 use std::collections::BTreeMap;
 use tables::Copies;
 
@@ -73,6 +75,7 @@ pub struct SisliteAfu {
     /// element and fault, in the order in which they met it.
     waiters: BTreeMap<(u16, PageFault), Vec<u64>>,
     copies: Copies,
+    shadow: Shadow,
     /// The open AFU sync.
     sync: Option<u64>,
     next_port: u8,
@@ -94,6 +97,7 @@ impl SisliteAfu {
             next_id: 1,
             waiters: BTreeMap::new(),
             copies: Copies::default(),
+            shadow: Shadow::default(),
             sync: None,
             next_port: 0,
             rng: Rng::named(seed, "afu-latency"),
@@ -180,7 +184,12 @@ impl SisliteAfu {
     fn choose_units(&mut self) {
         let local = self.global.get(global::TABLE, global::AFU_CTRL) & AFU_CTRL_LOCAL_LUN != 0;
         let geometry = self.ports.first().map(|p| Geometry::of(p.register(regs::fc::FC_CONFIG2)));
+        let was = self.target.is_internal();
         self.target.set_internal(geometry.filter(|_| local));
+        if was || local {
+            // The same numbers may now name other units.
+            self.shadow = Shadow::default();
+        }
     }
     fn context(&mut self, pe: u16) -> Option<&mut Context> {
         self.contexts.get_mut(usize::from(pe))
@@ -212,6 +221,9 @@ impl AfuModel for SisliteAfu {
         self.copies.clear();
         self.sync = None;
         self.ports.iter_mut().for_each(FcPort::reset);
+        if self.target.is_internal() {
+            self.shadow = Shadow::default();
+        }
         self.target.set_internal(None);
         // Reset counters go on, so that no event of the past fits again.
         let resets: Vec<u32> = self.contexts.iter().map(|c| c.resets.wrapping_add(1)).collect();

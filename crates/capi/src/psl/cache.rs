@@ -26,9 +26,17 @@ struct Entry {
     /// log2 of the leaf it came from.
     leaf_shift: u32,
     writable: bool,
+    /// It was used after the tables had ceased to give it.
+    stale: bool,
 }
 
+/// An address of a process.
+pub type Place = (u32, u64);
+
 impl Entry {
+    fn place(&self) -> Place {
+        (self.space.pid, self.ea)
+    }
     fn covers(&self, space: TranslationSpace, ea: u64) -> bool {
         self.space == space && (ea ^ self.ea) >> self.shift == 0
     }
@@ -50,11 +58,13 @@ impl Entry {
 pub struct TranslationCache {
     entries: Vec<Option<Entry>>,
     victims: Vec<u8>,
+    /// Number of entries that are marked stale.
+    stale: u32,
 }
 
 impl Default for TranslationCache {
     fn default() -> Self {
-        TranslationCache { entries: vec![None; SETS * WAYS], victims: vec![0; SETS] }
+        TranslationCache { entries: vec![None; SETS * WAYS], victims: vec![0; SETS], stale: 0 }
     }
 }
 
@@ -87,8 +97,18 @@ impl TranslationCache {
         let offset = ea & ((1u64 << entry.shift) - 1);
         Some(Translation { ra: entry.ra + offset, page_shift: entry.shift, writable: entry.writable })
     }
-    /// Keeps a translation of `ea`.
-    pub fn keep(&mut self, space: TranslationSpace, ea: u64, found: Translation) {
+    /// Marks the entry of `ea` as used although it is stale; what it covers,
+    /// if it was not marked before.
+    pub fn mark_stale(&mut self, space: TranslationSpace, ea: u64) -> Option<Place> {
+        let set = set_of(space, ea);
+        let ways = self.entries.get_mut(set * WAYS..(set + 1) * WAYS)?;
+        let entry = ways.iter_mut().flatten().find(|e| e.covers(space, ea) && !e.stale)?;
+        entry.stale = true;
+        self.stale += 1;
+        Some(entry.place())
+    }
+    /// Keeps a translation of `ea`; tells what stale entry gave way to it.
+    pub fn keep(&mut self, space: TranslationSpace, ea: u64, found: Translation) -> Option<Place> {
         let shift = piece_shift(found.page_shift);
         let within = (1u64 << shift) - 1;
         let entry = Entry {
@@ -98,9 +118,10 @@ impl TranslationCache {
             shift,
             leaf_shift: found.page_shift.clamp(12, 63),
             writable: found.writable,
+            stale: false,
         };
         let set = set_of(space, ea);
-        let Some(ways) = self.entries.get_mut(set * WAYS..(set + 1) * WAYS) else { return };
+        let ways = self.entries.get_mut(set * WAYS..(set + 1) * WAYS)?;
         let same = ways.iter().position(|w| w.is_some_and(|e| e.covers(space, ea)));
         let way = same.or_else(|| ways.iter().position(Option::is_none)).unwrap_or_else(|| {
             let victim = self.victims.get_mut(set).map_or(0, |v| {
@@ -109,15 +130,22 @@ impl TranslationCache {
             });
             usize::from(victim) % WAYS
         });
-        ways[way] = Some(entry);
+        let old = ways[way].replace(entry).filter(|e| e.stale);
+        self.stale -= u32::from(old.is_some());
+        old.map(|e| e.place())
     }
-    /// Drops what `what` names.
-    pub fn invalidate(&mut self, what: Invalidate) {
+    /// Drops what `what` names; tells which of it was stale.
+    pub fn invalidate(&mut self, what: Invalidate) -> Vec<Place> {
+        let mut dropped = vec![];
         for slot in &mut self.entries {
-            if slot.is_some_and(|e| e.hit_by(what)) {
-                *slot = None;
+            if let Some(entry) = slot.take_if(|e| e.hit_by(what))
+                && entry.stale
+            {
+                dropped.push(entry.place());
             }
         }
+        self.stale -= dropped.len() as u32;
+        dropped
     }
     /// Number of translations held.
     pub fn len(&self) -> usize {

@@ -6,10 +6,10 @@ use super::cache::{effective_space, rest_of_piece};
 use super::fault::{CO_BAD_TABLES, CO_NO_PTE, Event};
 use super::regs::dsisr;
 use super::slice::SliceError;
-use super::{Psl, Running};
+use super::{Psl, Running, note_dropped};
 use crate::port::{AfuPort, DmaError, PageFault};
 use fabric::memory::Store;
-use fabric::{Access, Cx, TranslateFault, Translation, TranslationSpace};
+use fabric::{Access, Cx, Peek, TranslateFault, Translation, TranslationSpace};
 
 /// `Unspecified:` the longest single DMA, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -35,11 +35,46 @@ impl Psl {
         }
         let key = effective_space(space, ea);
         if let Some(found) = self.cache.find(key, ea, access == Access::Write) {
+            self.note_stale(space, ea, access, found, cx);
             return Ok(found);
         }
         let found = cx.translate.translate(cx.mem, space, ea, access)?;
-        self.cache.keep(key, ea, found);
+        if let Some(place) = self.cache.keep(key, ea, found) {
+            note_dropped(place, cx);
+        }
         Ok(found)
+    }
+    /// Records the use of a cached translation that the tables no longer
+    /// give, once for each. R and C bits do not count: Linux clears them
+    /// without a flush.
+    fn note_stale(
+        &mut self,
+        space: TranslationSpace,
+        ea: u64,
+        access: Access,
+        found: Translation,
+        cx: &mut Cx<'_>,
+    ) {
+        let now = match cx.translate.peek(cx.mem, space, ea, access) {
+            Peek::Unknown => return,
+            Peek::At(ra) if ra == found.ra => return,
+            Peek::At(ra) => ra,
+            Peek::Gone | Peek::NoProcess => u64::MAX,
+        };
+        if let Some((pid, page)) = self.cache.mark_stale(effective_space(space, ea), ea) {
+            let store = u64::from(access == Access::Write);
+            let fields =
+                [("pid", u64::from(pid)), ("ea", page), ("ra", found.ra), ("now", now), ("store", store)];
+            cx.note("stale-translation", &fields);
+        }
+    }
+    /// Records an access to a process whose tables are gone while its
+    /// element is still added.
+    fn note_gone(&self, pe: u16, space: TranslationSpace, ea: u64, access: Access, cx: &mut Cx<'_>) {
+        if cx.translate.peek(cx.mem, space, ea, access) == Peek::NoProcess {
+            let fields = [("pe", u64::from(pe)), ("pid", u64::from(space.pid)), ("ea", ea)];
+            cx.note_text("protocol-error", ("what", "process-without-tables"), &fields);
+        }
     }
     /// Why `pe` may not touch memory at all, if so.
     fn refusal(&mut self, pe: u16, cx: &mut Cx<'_>) -> Option<DmaError> {
@@ -79,6 +114,12 @@ impl Psl {
         }
         let element = self.element(pe).ok_or(DmaError::NoContext)?;
         let (space, usable) = (element.space(), element.relocated() && element.radix());
+        // Kernel addresses are in quadrant 3; low ones of process 0 are an
+        // alias of real memory.
+        if space.pid == 0 && ea >> 62 == 0 {
+            let fields = [("pe", u64::from(pe)), ("ea", ea)];
+            cx.note_text("protocol-error", ("what", "kernel-low-address"), &fields);
+        }
         // Deviates: an access that would wrap around the top of the address
         // space is refused; no AFU makes one.
         if len > MOST_BYTES || ea.checked_add(len as u64).is_none() {
@@ -91,7 +132,10 @@ impl Psl {
                 if usable { self.translate(space, at, access, cx) } else { Err(TranslateFault::BadTable) };
             let found = match found {
                 Ok(found) => found,
-                Err(fault) => return Err(self.fault(pe, at, access, fault, cx)),
+                Err(fault) => {
+                    self.note_gone(pe, space, at, access, cx);
+                    return Err(self.fault(pe, at, access, fault, cx));
+                }
             };
             let len = usize::try_from(rest_of_piece(at, found.page_shift)).map_or(rest, |n| n.min(rest));
             if !cx.mem.contains(found.ra, len as u64) {
@@ -176,6 +220,14 @@ impl<'w> AfuPort<'w> for Port<'_, 'w> {
     }
     fn dma_probe_write(&mut self, pe: u16, ea: u64, len: usize) -> Result<(), DmaError> {
         self.psl.pieces(pe, ea, len, Access::Write, self.cx).map(|_| ())
+    }
+    fn look(&mut self, pe: u16, ea: u64, out: &mut [u8]) -> bool {
+        let Some(element) = self.psl.element(pe).filter(|_| self.psl.may_master()) else { return false };
+        // Entries of the AFU's tables do not cross pages: they are aligned to their size.
+        match self.cx.translate.peek(self.cx.mem, element.space(), ea, Access::Read) {
+            Peek::At(ra) => self.cx.mem.read_bytes(ra, out),
+            _ => false,
+        }
     }
     fn interrupt(&mut self, pe: u16, lisn: u16) {
         self.psl.afu_interrupt(pe, lisn, self.cx);

@@ -149,9 +149,16 @@ impl Psl {
     pub(super) fn write_dsisr(&mut self, value: u64, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
         let ends = self.faults.current.is_some_and(|e| dsisr::PE.get(e.dsisr) == 1);
         if ends && dsisr::PE.get(value) == 0 {
+            self.note_end(cx);
             self.end_event();
             self.next_event(afu, cx);
             self.resume_llcmd(afu, cx);
+        }
+    }
+    /// Records that the event in the registers ends without an answer.
+    fn note_end(&self, cx: &mut Cx<'_>) {
+        if let Some(event) = self.faults.current {
+            cx.note("psl-fault-end", &[("pe", u64::from(event.pe)), ("dsisr", event.dsisr)]);
         }
     }
     /// DSISR's status goes, DAR and PEHandle stay as they were.
@@ -188,7 +195,8 @@ impl Psl {
         self.faults.queue.retain(|e| e.pe != pe);
     }
     /// Forgets every event; those that an AFU may wait for, in order.
-    pub(super) fn forget_faults(&mut self) -> Vec<(u16, PageFault)> {
+    pub(super) fn forget_faults(&mut self, cx: &mut Cx<'_>) -> Vec<(u16, PageFault)> {
+        self.note_end(cx);
         let Faults { current, queue } = std::mem::take(&mut self.faults);
         self.p2n.set(regs::DSISR_AN, 0);
         self.p2n.set(regs::PEHANDLE_AN, 0);

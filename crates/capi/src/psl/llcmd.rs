@@ -93,6 +93,8 @@ struct Sample {
     links: u32,
     element: Option<Element>,
     malformed: u64,
+    /// Another element that has interrupts of this one.
+    shares_with: Option<u16>,
     pe_changed: bool,
     added: bool,
     terminated: bool,
@@ -140,6 +142,7 @@ impl Psl {
             state: spa.map_or(u32::MAX, |s| s.software_state(cx.mem, pe)),
             links: spa.map_or(0, |s| s.elements().min(u32::from(self.processes))),
             malformed: element.as_ref().map_or(u64::MAX, |e| self.malformed(pe, e)),
+            shares_with: element.as_ref().and_then(|e| self.shares_with(pe, e)),
             element,
             pe_changed: changed,
             added: slot.is_some(),
@@ -169,6 +172,10 @@ impl Psl {
             }
         }
         bits
+    }
+    fn shares_with(&self, pe: u16, element: &Element) -> Option<u16> {
+        let other = |(other, slot): &(&u16, &Slot)| **other != pe && slot.element.shares_ivte(element);
+        self.elements.iter().find(other).map(|(other, _)| *other)
     }
     fn start_llcmd(&mut self, sample: Sample, spa: Spa, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
         let Sample { code, value, pe, .. } = sample;
@@ -278,7 +285,7 @@ impl Psl {
                 self.forget_queued(pe);
                 // Every cached copy of the element and its translations goes
                 // (CAIA 1.0, 4.4.4).
-                self.cache.invalidate(fabric::pci::Invalidate::Pid(slot.element.pid()));
+                self.invalidate(fabric::pci::Invalidate::Pid(slot.element.pid()), cx);
                 afu.removed(pe, &mut Port { psl: self, cx });
             }
             Code::Suspend => self.set_running(pe, Running::Suspended),
@@ -314,6 +321,7 @@ impl Sample {
             ("links", u64::from(self.links)),
             ("mode", self.mode),
             ("malformed", self.malformed),
+            ("shares_with", self.shares_with.map_or(u64::MAX, u64::from)),
             ("pe_changed", flag(self.pe_changed)),
             ("master", flag(self.element.as_ref().is_some_and(Element::is_master))),
             ("pid", self.element.as_ref().map_or(0, |e| u64::from(e.pid()))),

@@ -174,9 +174,11 @@ impl Psl {
         &self.cache
     }
 
-    /// A tlbie reaches the PSL.
-    pub(crate) fn snoop(&mut self, what: Invalidate) {
-        self.cache.invalidate(what);
+    /// Drops cached translations: a tlbie reaches the PSL, or it needs to.
+    pub(crate) fn invalidate(&mut self, what: Invalidate, cx: &mut Cx<'_>) {
+        for place in self.cache.invalidate(what) {
+            note_dropped(place, cx);
+        }
     }
 
     /// A load of a register: aligned, 64 bits (the caller sees to it).
@@ -208,13 +210,28 @@ impl Psl {
         match (area, reg.offset) {
             (Area::P1, o) => {
                 let value = self.p1.store(reg, value);
-                self.adapter_written(o, value);
+                self.adapter_written(o, value, cx);
             }
             (Area::P1n, regs::LLCMD_AN) => self.write_llcmd(value, afu, cx),
             (Area::P1n, regs::SCNTL_AN) => self.write_scntl(reg, value, cx),
             (Area::P1n, regs::SPAP_AN) => {
                 let value = self.p1n.store(reg, value);
                 cx.note("spap", &[("value", value), ("added", self.elements.len() as u64)]);
+            }
+            (Area::P1n, regs::SERR_AN) => {
+                let status = regs::serr::STATUS.get(self.p1n.get(regs::SERR_AN));
+                let left = regs::serr::STATUS.get(self.p1n.store(reg, value));
+                if status != left {
+                    cx.note("slice-error-clear", &[("bits", status & !left)]);
+                }
+            }
+            (Area::P1n, regs::ID_AN) => {
+                self.p1n.store(reg, value);
+                let added = self.elements.len() as u64;
+                if added > 0 {
+                    let fields = [("value", value), ("added", added)];
+                    cx.note_text("protocol-error", ("what", "id-with-elements"), &fields);
+                }
             }
             (Area::P1n, _) => {
                 self.p1n.store(reg, value);
@@ -228,14 +245,14 @@ impl Psl {
         }
     }
     /// Effects of a store to an adapter register.
-    fn adapter_written(&mut self, offset: u16, value: u64) {
+    fn adapter_written(&mut self, offset: u16, value: u64, cx: &mut Cx<'_>) {
         match offset {
             // There is no data cache: a flush is over at once.
             regs::CONTROL => {
                 let done = if regs::control::FR.get(value) == 1 { 3 } else { 0 };
                 self.p1.set(offset, regs::control::FS.with(value, done));
             }
-            regs::XSL9_IERAT => self.cache.invalidate(Invalidate::All),
+            regs::XSL9_IERAT => self.invalidate(Invalidate::All, cx),
             _ => {}
         }
     }
@@ -254,6 +271,11 @@ impl Psl {
             _ => {}
         }
     }
+}
+
+/// Records that a translation which was used too long is gone.
+pub(crate) fn note_dropped((pid, ea): cache::Place, cx: &mut Cx<'_>) {
+    cx.note("translation-dropped", &[("pid", u64::from(pid)), ("ea", ea)]);
 }
 
 /// Records an access that the CAIA does not define.

@@ -130,7 +130,7 @@ offsets! {
     // p1
     ERR_IVTE = 0x008, CONTROL = 0x020, TIMEBASE = 0x310, DEBUG = 0x320, XSL9_IERAT = 0x588,
     // p1n
-    SERR_AN = 0x28, SPAP_AN = 0x88, LLCMD_AN = 0x90, SCNTL_AN = 0xA0,
+    ID_AN = 0x20, SERR_AN = 0x28, SPAP_AN = 0x88, LLCMD_AN = 0x90, SCNTL_AN = 0xA0,
     // p2n
     DSISR_AN = 0x60, DAR_AN = 0x68, TFC_AN = 0x78, PEHANDLE_AN = 0x80, ERRSTAT_AN = 0x88, AFU_CNTL_AN = 0x90,
     AFU_ERR_AN = 0x98,
@@ -168,7 +168,7 @@ pub const P1: &[Reg] = &[
 pub const P1N: &[Reg] = &[
     reg(0x00,       "PSL_SR_An",        0, ALL),
     reg(0x10,       "PSL_AMBAR_An",     0, ALL),
-    reg(0x20,       "PSL_ID_An",        0, ALL),
+    reg(ID_AN,      "PSL_ID_An",        0, ALL),
     // All sources masked; nothing set in IBM bits 0..=32, else Linux warns.
     reg(SERR_AN,    "PSL_SERR_An",      0x7F80_0000, serr::FIELDS),
     reg(SPAP_AN,    "PSL_SPAP_An",      0, spap::FIELDS),

@@ -4,6 +4,7 @@ use super::regs::{self, Reg, afu_cntl, scntl, serr};
 use super::{EVENT_AFU_CNTL, EVENT_PURGE, Port, Psl};
 use crate::port::{AfuModel, FaultAnswer};
 use fabric::bits::b64;
+use fabric::pci::Invalidate;
 use fabric::{Cx, Ticks};
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +99,7 @@ impl Psl {
         let cntl = self.p2n.get(regs::AFU_CNTL_AN);
         let cntl = afu_cntl::RS.with(afu_cntl::ES.with(cntl, 0), RS_PENDING);
         self.p2n.set(regs::AFU_CNTL_AN, cntl);
-        self.forget_faults();
+        self.forget_faults(cx);
         self.p2n.set(regs::ERRSTAT_AN, 0);
         if was_enabled {
             afu.set_enabled(false, &mut Port { psl: self, cx });
@@ -136,6 +137,7 @@ impl Psl {
             self.purge = Some(cx.after(PURGE_TIME, EVENT_PURGE));
         } else if !is && was {
             new = scntl::PS.with(new, 0);
+            cx.note("purge-end", &[("enabled", u64::from(self.is_enabled()))]);
             if let Some(id) = self.purge.take() {
                 cx.agenda.cancel(id);
             }
@@ -153,8 +155,8 @@ impl Psl {
     /// fault hears of an address error.
     pub(super) fn purge_due(&mut self, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
         self.purge = None;
-        let waiting = self.forget_faults();
-        self.cache = Default::default();
+        let waiting = self.forget_faults(cx);
+        self.invalidate(Invalidate::All, cx);
         let done = scntl::PS.with(self.p1n.get(regs::SCNTL_AN), PS_COMPLETE);
         self.p1n.set(regs::SCNTL_AN, done);
         for (pe, fault) in waiting {

@@ -112,6 +112,11 @@ pub fn peek(mem: &GuestMemory, ptcr: u64, pid: u32, ea: u64) -> Option<Leaf> {
     Some(Leaf { pte, shift })
 }
 
+/// True if process `pid` of the host has tables.
+pub fn has_tables(mem: &GuestMemory, ptcr: u64, pid: u32) -> bool {
+    process_root(mem, ptcr, 0, pid).is_ok()
+}
+
 /// Walks to a leaf: its address, itself, log2 of its page size.
 fn find(
     mem: &GuestMemory,

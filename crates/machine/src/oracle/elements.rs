@@ -5,34 +5,40 @@ use fabric::{Record, Ticks};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Status of a linked list command that failed.
-const FAILED: u64 = u64::MAX;
-/// Software states of an element (psl-contract 6.2).
-const STATE_VALID: u64 = 0x8000_0000;
-const STATE_TERMINATE: u64 = 0x8000_0001;
-/// PSL mode: AFU-directed.
-const DIRECTED: u64 = 4;
-/// Bits of `malformed` that rule #5 is about; the others are rule #7, which
-/// a correct driver breaks for a moment.
-const MALFORMED: u64 = 0x7F;
+pub(super) const FAILED: u64 = u64::MAX;
 /// How long a host reset may take to excuse what it caused.
 const EXCUSE: Ticks = Ticks::secs(5);
 
 /// A process element: device and handle.
-type Element = (u32, u64);
+pub(super) type Element = (u32, u64);
 
-/// Which elements are added, and which of them are masters.
+/// The element that a record names.
+pub(super) fn element_of(r: &Record) -> Element {
+    (r.device, r.u64("pe").unwrap_or(u64::MAX))
+}
+/// True if the record says that the AFU, or the whole card, is being reset.
+pub(super) fn is_reset(r: &Record) -> bool {
+    r.kind == "pci-reset" || r.kind == "afu-cntl" && r.text("what") == Some("reset")
+}
+
+/// Which elements are added, which of them are masters or terminated.
 #[derive(Default)]
 pub(super) struct Elements {
     masters: BTreeSet<Element>,
     added: BTreeSet<Element>,
+    terminated: BTreeSet<Element>,
 }
 
 impl Elements {
     /// Follows a record.
     pub fn record(&mut self, r: &Record) {
-        let pe = (r.device, r.u64("pe").unwrap_or(u64::MAX));
+        if !matches!(r.kind, "llcmd" | "llcmd-done" | "pci-reset") {
+            return;
+        }
+        let pe = element_of(r);
         match (r.kind, r.text("cmd")) {
             ("llcmd", Some("add")) => {
+                self.terminated.remove(&pe);
                 if r.u64("master").unwrap_or(u64::from(pe.1 == 0)) != 0 {
                     self.masters.insert(pe);
                 } else {
@@ -42,16 +48,35 @@ impl Elements {
             ("llcmd-done", Some("add")) if r.u64("status") != Some(FAILED) => {
                 self.added.insert(pe);
             }
+            ("llcmd-done", Some("terminate")) if r.u64("status") != Some(FAILED) => {
+                self.terminated.insert(pe);
+            }
             ("llcmd-done", Some("remove")) => {
                 self.added.remove(&pe);
             }
-            ("pci-reset", _) => self.added.retain(|e| e.0 != r.device),
+            ("pci-reset", _) => {
+                self.added.retain(|e| e.0 != r.device);
+                self.terminated.retain(|e| e.0 != r.device);
+            }
             _ => {}
         }
     }
     /// True if the element is the driver's own.
     pub fn is_master(&self, pe: Element) -> bool {
         self.masters.contains(&pe)
+    }
+    /// True if the PSL knows the element.
+    pub fn is_added(&self, pe: Element) -> bool {
+        self.added.contains(&pe)
+    }
+    /// True from the acknowledgement of TERMINATE to the next ADD.
+    pub fn is_terminated(&self, pe: Element) -> bool {
+        self.terminated.contains(&pe)
+    }
+    /// True if a master element of this device may start transactions.
+    pub fn master_runs(&self, device: u32) -> bool {
+        let running = |e: &&Element| e.0 == device && !self.terminated.contains(*e);
+        self.added.intersection(&self.masters).any(|e| running(&e))
     }
     /// User elements that are added.
     pub fn users(&self) -> impl Iterator<Item = Element> + '_ {
@@ -60,7 +85,7 @@ impl Elements {
 }
 
 /// The linked list command of a record: name and element.
-fn llcmd(r: &Record) -> Option<(&str, Element)> {
+pub(super) fn llcmd(r: &Record) -> Option<(&str, Element)> {
     (r.kind == "llcmd").then_some((r.text("cmd")?, (r.device, r.u64("pe")?)))
 }
 
@@ -103,7 +128,7 @@ impl Oracle for OpenSync {
 }
 
 /// What is left in the control block of the element of a record, in words.
-fn left(r: &Record) -> Option<String> {
+pub(super) fn left(r: &Record) -> Option<String> {
     let set: Vec<String> = ["ctx_cap", "rht_start", "rht_cnt_id"]
         .iter()
         .filter_map(|name| r.u64(name).filter(|v| *v != 0).map(|v| format!("{name}={v:#x}")))
@@ -113,10 +138,10 @@ fn left(r: &Record) -> Option<String> {
 
 /// From the start of a removal to the next AFU reset.
 #[derive(Default)]
-struct Mute(bool);
+pub(super) struct Mute(pub bool);
 
 impl Mute {
-    fn record(&mut self, r: &Record) {
+    pub fn record(&mut self, r: &Record) {
         match r.kind {
             "removal" => self.0 = true,
             "afu-cntl" if r.text("what") == Some("reset") => self.0 = false,
@@ -198,53 +223,6 @@ impl Oracle for Left {
         }
         for pe in self.elements.users().filter(|e| e.0 == r.device) {
             seen.push((r.at, Some(pe.1), format!("PE {} is still added when the master is removed", pe.1)));
-        }
-    }
-}
-
-/// #1 to #6.
-#[derive(Default)]
-pub(super) struct Protocol {
-    /// Devices whose elements a reset may have taken away.
-    reset: BTreeSet<u32>,
-}
-
-impl Oracle for Protocol {
-    fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
-        if r.kind == "pci-reset" || r.kind == "afu-cntl" && r.text("what") == Some("reset") {
-            self.reset.insert(r.device);
-        }
-        let Some((command, pe)) = llcmd(r) else { return };
-        let is = |name: &str, value: u64| r.u64(name).is_none_or(|v| v == value);
-        let not = |name: &str, value: u64| r.u64(name).is_none_or(|v| v != value);
-        let excused = self.reset.contains(&r.device);
-        let in_range = match (r.u64("links"), r.u64("pe")) {
-            (Some(links), Some(pe)) => pe < links,
-            _ => true,
-        };
-        let same_word = match (r.u64("word"), r.u64("value")) {
-            (Some(word), Some(value)) => word == value,
-            _ => true,
-        };
-        let (add, terminate, remove) = (command == "add", command == "terminate", command == "remove");
-        let rules = [
-            (not("prev_pending", 1), "#1: the previous command is not done"),
-            (same_word, "#2: sw_command_status does not hold the command"),
-            (in_range, "#2: element out of range"),
-            (add || terminate || remove, "#2: not ADD, TERMINATE or REMOVE"),
-            (!add || is("enabled", 1), "#3: ADD while the AFU is not enabled"),
-            (!add || is("mode", DIRECTED), "#3: ADD in another mode than directed"),
-            (!add || is("state", STATE_VALID), "#3: ADD of an element that is not valid"),
-            (!add || is("added", 0), "#3: ADD of an element that is added"),
-            (!terminate || is("state", STATE_TERMINATE), "#4: TERMINATE without the terminate state"),
-            (!terminate || excused || is("added", 1), "#4: TERMINATE of an element that is not added"),
-            (!remove || is("state", 0), "#4: REMOVE of an element that is still valid"),
-            (!remove || is("added", 0) || is("terminated", 1), "#4: REMOVE before TERMINATE"),
-            (!add || r.u64("malformed").is_none_or(|m| m & MALFORMED == 0), "#5: malformed element"),
-            (!terminate || is("pe_changed", 0), "#6: the element was changed while it was added"),
-        ];
-        for (_, text) in rules.iter().filter(|(good, _)| !good) {
-            seen.push((r.at, Some(pe.1), format!("{}(PE {}): {text}", command.to_uppercase(), pe.1)));
         }
     }
 }

@@ -1,14 +1,29 @@
 //! Oracles: what a correct driver never does, judged over the stream of
 //! records and nothing else. [`TABLE`] is the one list of them.
 
+mod afu;
+pub mod docs;
 mod elements;
+mod faults;
 mod guest;
+mod integrity;
+mod llcmd;
 mod remove;
+#[cfg(test)]
+mod rows;
+mod rule;
+mod slice;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use fabric::{Record, Ticks};
 use serde::{Deserialize, Serialize};
+pub use table::TABLE;
+
+/// Most reports of one oracle in a run: a guest that breaks a rule for ever
+/// must not fill the report.
+const MOST: usize = 64;
 
 /// What breaking an oracle means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -16,105 +31,98 @@ use serde::{Deserialize, Serialize};
 pub enum Severity {
     /// The run is violated.
     Violation,
-    /// It is shown and does not count.
+    /// It is shown and does not count: the stock driver does it too, in
+    /// situations that the records do not tell apart.
     Finding,
 }
+
+/// What may come of it (psl-contract 12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Class {
+    /// Memory or data can be corrupted.
+    S1,
+    /// The protocol is violated.
+    S2,
+    /// Something hangs.
+    S3,
+    /// A note.
+    S4,
+}
+
+/// What a rule rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ground {
+    /// A public specification says so.
+    Specification,
+    /// The kernel's source does so, or relies on it.
+    KernelSource,
+    /// Follows from how such hardware has to work.
+    Inference,
+}
+
+/// What shows that an oracle fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// This scenario, on a build of the driver with a mistake: `pre-fix`, or
+    /// a mutant of docs/mutants.md.
+    Driver(&'static str, &'static str),
+    /// This scenario, on the stock drivers: it injects a fault, or the stock
+    /// driver does it.
+    Stock(&'static str),
+    /// A unit test only, because…
+    UnitTest(&'static str),
+    /// Nothing: the oracle waits for a part of the machine.
+    Waits(&'static str),
+}
+
+impl Shown {
+    /// The scenario, if there is one.
+    pub fn scenario(self) -> Option<&'static str> {
+        match self {
+            Shown::Driver(scenario, _) | Shown::Stock(scenario) => Some(scenario),
+            Shown::UnitTest(_) | Shown::Waits(_) => None,
+        }
+    }
+    /// The build of the driver that is needed, if it is not the stock one.
+    pub fn driver(self) -> Option<&'static str> {
+        match self {
+            Shown::Driver(_, driver) => Some(driver),
+            _ => None,
+        }
+    }
+    /// Why no scenario shows it.
+    pub fn because(self) -> Option<&'static str> {
+        match self {
+            Shown::UnitTest(because) | Shown::Waits(because) => Some(because),
+            _ => None,
+        }
+    }
+}
+
+type Make = fn(Option<Ticks>) -> Box<dyn Oracle>;
 
 /// One oracle.
 pub struct Definition {
     /// Its name in scenarios and reports.
     pub name: &'static str,
-    /// What it proves.
-    pub proves: &'static str,
+    /// Rows of psl-contract 12 that it stands for.
+    pub rows: &'static [u8],
+    /// What may come of it.
+    pub class: Class,
     /// What breaking it means.
     pub severity: Severity,
+    /// What it proves.
+    pub proves: &'static str,
     /// What it excuses, and why.
     pub exempt: &'static str,
-    make: fn(Option<Ticks>) -> Box<dyn Oracle>,
+    /// What it rests on.
+    pub ground: Ground,
+    /// What shows that it fires.
+    pub shown: Shown,
+    /// How it is made; none if it waits.
+    make: Option<Make>,
 }
-
-/// All oracles.
-pub const TABLE: &[Definition] = &[
-    Definition {
-        name: "no-terminate-under-open-sync",
-        proves: "no process element is terminated with its AFU capability still set while an AFU sync of a user context is open: \
-                 its close went past the driver's lock (O1)",
-        severity: Severity::Violation,
-        exempt: "global syncs (mode 2) and syncs of context 0; the master element",
-        make: |_| Box::new(elements::OpenSync::default()),
-    },
-    Definition {
-        name: "remove-finishes",
-        proves: "once a removal has begun and every user element is gone, the master element is terminated within the limit (10 s) (O2)",
-        severity: Severity::Violation,
-        exempt: "runs in which no removal begins",
-        make: |within| Box::new(remove::Finishes::new(within.unwrap_or(Ticks::secs(10)))),
-    },
-    Definition {
-        name: "control-block-clear-at-remove",
-        proves: "a user element is removed only after its RHT pointer, handle count and capability were cleared (psl-contract 12, #8)",
-        severity: Severity::Violation,
-        exempt: "from the start of a removal to the next AFU reset the stock driver skips the stores (finding T3); \
-                 a host reset excuses it by the master's TERMINATE or the AFU reset within 5 s",
-        make: |_| Box::new(elements::ControlBlock::default()),
-    },
-    Definition {
-        name: "control-blocks-left-by-removal",
-        proves: "T3: the stock driver has dropped its map and leaves the control blocks of live contexts set at unbind",
-        severity: Severity::Finding,
-        exempt: "-",
-        make: |_| Box::new(elements::LeftByRemoval::default()),
-    },
-    Definition {
-        name: "llcmd-protocol",
-        proves: "linked list commands follow the protocol: one at a time, well-formed elements, states in order (psl-contract 12, #1 to #6)",
-        severity: Severity::Violation,
-        exempt: "TERMINATE of an element that an AFU reset or a PCI reset has taken away",
-        make: |_| Box::new(elements::Protocol::default()),
-    },
-    Definition {
-        name: "no-elements-left",
-        proves: "when the master element is removed no user element is still added (psl-contract 12, #28)",
-        severity: Severity::Violation,
-        exempt: "runs in which the master is never removed",
-        make: |_| Box::new(elements::Left::default()),
-    },
-    Definition {
-        name: "no-oops",
-        proves: "the kernel does not oops",
-        severity: Severity::Violation,
-        exempt: "-",
-        make: |_| guest::watch("oops"),
-    },
-    Definition {
-        name: "no-panic",
-        proves: "the kernel does not panic",
-        severity: Severity::Violation,
-        exempt: "-",
-        make: |_| guest::watch("panic"),
-    },
-    Definition {
-        name: "no-hung-task",
-        proves: "the kernel reports neither a hung task nor a locked-up CPU",
-        severity: Severity::Violation,
-        exempt: "-",
-        make: |_| guest::watch("hung-task"),
-    },
-    Definition {
-        name: "no-warn",
-        proves: "the kernel prints no WARNING",
-        severity: Severity::Finding,
-        exempt: "-",
-        make: |_| guest::watch("warn"),
-    },
-    Definition {
-        name: "progress",
-        proves: "the guest shows signs of life until the run ends",
-        severity: Severity::Violation,
-        exempt: "-",
-        make: |_| guest::watch("no-progress"),
-    },
-];
 
 /// Something an oracle saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +176,7 @@ struct Active {
     definition: &'static Definition,
     required: bool,
     oracle: Box<dyn Oracle>,
+    told: usize,
 }
 
 /// All oracles of a run.
@@ -184,10 +193,11 @@ impl Judge {
     /// Every oracle watches; those of `require` count (none named: all that
     /// are violations).
     pub fn new(require: &[(String, Option<Ticks>)]) -> Judge {
-        let active = TABLE.iter().map(|definition| {
+        let active = TABLE.iter().filter_map(|definition| {
             let named = require.iter().find(|(name, _)| name == definition.name);
             let required = if require.is_empty() { true } else { named.is_some() };
-            Active { definition, required, oracle: (definition.make)(named.and_then(|(_, within)| *within)) }
+            let oracle = (definition.make?)(named.and_then(|(_, within)| *within));
+            Some(Active { definition, required, oracle, told: 0 })
         });
         Judge {
             active: active.collect(),
@@ -228,6 +238,8 @@ impl Judge {
         for a in &mut self.active {
             let mut seen = vec![];
             call(&mut *a.oracle, &mut seen);
+            seen.truncate(MOST - a.told);
+            a.told += seen.len();
             let counts = a.required && a.definition.severity == Severity::Violation;
             let list = if counts { &mut self.violations } else { &mut self.findings };
             let oracle = a.definition.name;
