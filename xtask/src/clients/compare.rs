@@ -69,14 +69,13 @@ pub fn compare(
             format!("line {}: {} here, {} at QEMU; {see}.*", same + 1, line(&our_lines), line(&peer_lines));
         return (Outcome::Differs, text);
     }
-    if our_status != peer_status {
-        return (Outcome::Differs, format!("exit status {our_status} here, {peer_status} at QEMU; {see}.*"));
-    }
-    if our_status != client.status {
-        return (
-            Outcome::Failed,
-            format!("exit status {our_status} on both, {} is right; {see}.*", client.status),
-        );
+    let right = (client.status, client.peer_status.map_or(client.status, |(status, _)| status));
+    if (our_status, peer_status) != right {
+        let outcome = if our_status == peer_status { Outcome::Failed } else { Outcome::Differs };
+        let right =
+            if right.0 == right.1 { right.0.to_string() } else { format!("{} and {}", right.0, right.1) };
+        let text = format!("exit status {our_status} here, {peer_status} at QEMU, {right} is right; {see}.*");
+        return (outcome, text);
     }
     let all = ours.map_or(0, |output| output.lines.len());
     if our_lines.is_empty() && all > 0 {
@@ -86,7 +85,9 @@ pub fn compare(
 }
 
 fn what_counts<'a>(client: &Client, output: Option<&'a Output>) -> Vec<&'a str> {
-    let counts = |line: &&String| !client.except.iter().any(|except| line.contains(except.text));
+    let counts = |line: &&String| {
+        !line.trim().is_empty() && !client.except.iter().any(|except| line.contains(except.text))
+    };
     output.map_or(&[][..], |output| &output.lines).iter().filter(counts).map(String::as_str).collect()
 }
 
@@ -115,6 +116,7 @@ mod tests {
             about: "",
             command: "",
             status: 5,
+            peer_status: None,
             except: &[Except { text: "Vendor:", why: "identity" }],
             quick: false,
         };

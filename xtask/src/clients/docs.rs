@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{BLOCK_BYTES, BOOTS, DISK_BYTES};
+use super::table::{BLOCK_BYTES, BOOTS, DISK_BYTES, PeerDisk};
 use crate::guest::clients::PACKAGES;
 
 /// The page.
@@ -30,9 +30,19 @@ pub fn page() -> String {
                 "On the disk of `{before}`, whose guest was stopped at its last client: nothing was flushed or unmounted.\n"
             );
         }
+        if boot.peer == PeerDisk::KernelTarget {
+            page.push_str(
+                "Compared with the SCSI target of the Linux kernel (`target_core_mod` with `tcm_loop`, in QEMU's guest): `scsi-hd` has no\n\
+                 reservations.\n\n",
+            );
+        }
         page.push_str("| client | shows | exit status | lines that may differ |\n|---|---|---|---|\n");
         for client in boot.clients {
             let quick = if client.quick { " *" } else { "" };
+            let status = match client.peer_status {
+                Some((status, why)) => format!("{}; there {status}: {why}", client.status),
+                None => client.status.to_string(),
+            };
             let except: Vec<String> =
                 client.except.iter().map(|except| format!("`{}`: {}", except.text, except.why)).collect();
             let _ = writeln!(
@@ -40,7 +50,7 @@ pub fn page() -> String {
                 "| {}{quick} | {} | {} | {} |",
                 client.name,
                 client.about,
-                client.status,
+                status,
                 except.join("; ")
             );
         }

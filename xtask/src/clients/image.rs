@@ -119,16 +119,26 @@ fn until_nul(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
-/// The image of a boot; `config` is the text of `/etc/capisim.conf`.
+/// What an image has besides the clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// Text of `/etc/capisim.conf`.
+    pub config: &'a str,
+    /// Modules it loads.
+    pub modules: &'a [Module],
+    /// The disk is the guest's own SCSI target.
+    pub kernel_target: bool,
+}
+
+/// The image of a boot.
 pub fn image(
     artifacts: &Artifacts,
     packages: &Packages,
     session: &Session,
-    config: &str,
-    modules: &[Module],
+    base: &Base<'_>,
 ) -> Result<Vec<u8>, String> {
     let mut programs = BTreeSet::new();
-    let text = script::script(session, |name| {
+    let text = script::script(session, base.kernel_target, |name| {
         let path = packages.program(name)?;
         programs.insert(path.clone());
         Ok(format!("/{path}"))
@@ -141,9 +151,9 @@ pub fn image(
     compose(&Contents {
         init: Some(&init.file.path),
         programs: vec![],
-        modules,
+        modules: base.modules,
         busybox: Some(&artifacts.busybox.path),
-        config,
+        config: base.config,
         files: list,
     })
     .map_err(|error| error.to_string())

@@ -25,10 +25,10 @@ use crate::guest;
 use crate::test::cargo::{cargo, output, root};
 use compare::{Outcome, Row, compare, text};
 use console::Ended;
-use image::Packages;
+use image::{Base, Packages};
 use peer::Peer;
 use script::{Output, outputs};
-use table::{BOOTS, Boot, Client};
+use table::{BOOTS, Boot, Client, PeerDisk};
 
 /// What the user asks for.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -90,6 +90,7 @@ impl Args {
 pub struct Session {
     name: &'static str,
     clients: Vec<&'static Client>,
+    peer: PeerDisk,
 }
 
 /// A boot with its images: for our machine, for QEMU's.
@@ -161,6 +162,7 @@ fn chains(args: &Args) -> Vec<Vec<Session>> {
     let session = |boot: &&Boot| Session {
         name: boot.name,
         clients: boot.clients.iter().filter(|client| !args.quick || client.quick).collect(),
+        peer: boot.peer,
     };
     chains
         .iter()
@@ -176,9 +178,6 @@ fn prepare(artifacts: &Artifacts, chain: Vec<Session>) -> Result<Vec<Prepared>, 
     let packages = Packages::open(clients)?;
     let images = root().join("target/capisim/clients-images");
     let tree = ModuleTree::scan(&artifacts.modules_dir).map_err(|error| error.to_string())?;
-    let wanted: Vec<&str> = ours::MODULES.iter().chain(peer::MODULES).copied().collect();
-    let modules = tree.resolve(&wanted, &[]).map_err(|error| error.to_string())?;
-    let config = peer::config(&modules_line(&modules));
     let prepare = |session: Session| {
         let keep = |image: Vec<u8>| {
             // Named by its content: a run can be replayed, and equal runs keep one.
@@ -188,8 +187,14 @@ fn prepare(artifacts: &Artifacts, chain: Vec<Session>) -> Result<Vec<Prepared>, 
             }
             Ok::<_, String>(path)
         };
-        let ours = keep(image::image(artifacts, &packages, &session, "", &[])?)?;
-        let peer = keep(image::image(artifacts, &packages, &session, &config, &modules)?)?;
+        let target = session.peer == PeerDisk::KernelTarget;
+        let wanted: Vec<&str> = ours::MODULES.iter().chain(peer::modules(session.peer)).copied().collect();
+        let modules = tree.resolve(&wanted, &[]).map_err(|error| error.to_string())?;
+        let config = peer::config(&modules_line(&modules));
+        let here = Base { config: "", modules: &[], kernel_target: false };
+        let there = Base { config: &config, modules: &modules, kernel_target: target };
+        let ours = keep(image::image(artifacts, &packages, &session, &here)?)?;
+        let peer = keep(image::image(artifacts, &packages, &session, &there)?)?;
         Ok(Prepared { session, ours, peer })
     };
     chain.into_iter().map(prepare).collect()
@@ -261,7 +266,7 @@ fn rows(
 ) -> Result<Vec<Row>, String> {
     let mut rows = vec![];
     for one in chains.iter().flatten() {
-        let Session { name, clients } = &one.session;
+        let Session { name, clients, .. } = &one.session;
         let theirs = &consoles[&(String::new(), *name)];
         let peer = outputs(&theirs.console);
         for variant in args.variants() {

@@ -10,12 +10,17 @@ use super::Prepared;
 use super::console::{Ended, watch};
 use super::ours::CMDLINE;
 use super::script::{FINISHED, PATH};
-use super::table::{BLOCK_BYTES, DISK_BYTES};
+use super::table::{BLOCK_BYTES, DISK_BYTES, PeerDisk};
 use crate::bench::qemu;
 use crate::test::cargo::root;
 
-/// What the guest loads beside the file system and the disk driver.
-pub const MODULES: &[&str] = &["virtio_pci", "virtio_scsi"];
+/// What the guest loads for its disk.
+pub fn modules(peer: PeerDisk) -> &'static [&'static str] {
+    match peer {
+        PeerDisk::Qemu => &["virtio_pci", "virtio_scsi"],
+        PeerDisk::KernelTarget => &["target_core_file", "tcm_loop"],
+    }
+}
 /// Largest transfer of one command in bytes: what our target says in its block limits.
 const MAX_TRANSFER: u64 = 16 << 20;
 /// Most bytes that one descriptor of an UNMAP can name: our target sets no other limit.
@@ -26,7 +31,10 @@ pub fn config(modules: &str) -> String {
 }
 
 /// What the disk tells of itself is set to what ours tells, where QEMU lets us.
-fn disk_options(disk: &Path) -> Vec<String> {
+fn disk_options(peer: PeerDisk, disk: &Path) -> Vec<String> {
+    if peer == PeerDisk::KernelTarget {
+        return vec![]; // it is made in the guest
+    }
     let image = format!("if=none,id=disk,format=raw,discard=unmap,detect-zeroes=off,file={}", disk.display());
     let device = format!(
         "scsi-hd,drive=disk,bus=scsi.0,scsi-id=0,lun=0,logical_block_size={BLOCK_BYTES},physical_block_size={BLOCK_BYTES},\
@@ -89,9 +97,9 @@ impl Peer {
     fn keys(&self, chain: &[Prepared]) -> Result<Vec<PathBuf>, String> {
         let mut inputs =
             vec![self.version.clone(), self.kernel_hash.clone(), CMDLINE.to_owned(), DISK_BYTES.to_string()];
-        inputs.extend(disk_options(Path::new("disk")));
         let mut keys = vec![];
         for one in chain {
+            inputs.extend(disk_options(one.session.peer, Path::new("disk")));
             let path = &one.peer;
             inputs.push(capisim::artifacts::hash_file(path).map_err(|error| error.to_string())?.0);
             let key = hash_bytes(inputs.join("\n").as_bytes());
@@ -132,7 +140,7 @@ impl Peer {
             "stdio",
         ]);
         command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&one.peer).args(["-append", CMDLINE]);
-        command.args(disk_options(disk)).stdin(Stdio::null()).stdout(out).stderr(log);
+        command.args(disk_options(session.peer, disk)).stdin(Stdio::null()).stdout(out).stderr(log);
         let child = command.spawn().map_err(|error| io(&self.program, error))?;
         let (_, text) = watch(
             child,

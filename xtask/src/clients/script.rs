@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Session;
-use super::table::LIMIT_SECONDS;
+use super::table::{BLOCK_BYTES, DISK_BYTES, LIMIT_SECONDS};
 
 /// Where the script is in the guest, without a leading slash.
 pub const PATH: &str = "etc/clients.sh";
@@ -17,11 +17,25 @@ pub const FINISHED: &str = "capisim-client: finished";
 /// Longest part of a line in one message; the kernel takes less than a KiB.
 const FOLD: u32 = 800;
 
-/// Lists what the clients of `session` do; `path` gives a program's path in the guest.
+/// The guest's own SCSI target: a disk in memory, of the size of ours, on a loop.
+fn kernel_target() -> String {
+    format!(
+        "mkdir -p /var/target/pr\n\
+         mount -t configfs none /sys/kernel/config\n\
+         target=/sys/kernel/config/target; store=$target/core/fileio_0/disk; loop=$target/loopback/naa.5001405000000001/tpgt_1\n\
+         mkdir -p $store && echo fd_dev_name=/target.disk,fd_dev_size={DISK_BYTES} >$store/control\n\
+         echo 1 >$store/enable; echo {BLOCK_BYTES} >$store/attrib/block_size\n\
+         mkdir -p $loop/lun/lun_0 && echo naa.5001405000000002 >$loop/nexus; ln -s $store $loop/lun/lun_0/disk\n"
+    )
+}
+
+/// Lists what the clients of `session` do, on the guest's own target if `target`; `path` gives a program's path in the guest.
 pub fn script(
     session: &Session,
+    target: bool,
     mut path: impl FnMut(&str) -> Result<String, String>,
 ) -> Result<String, String> {
+    let target = if target { kernel_target() } else { String::new() };
     let mut text = format!(
         "#!/bin/sh\n\
          say() {{ echo \"{MARK}$*\" >/dev/kmsg; }}\n\
@@ -34,7 +48,7 @@ pub fn script(
          done\n\
          say \"end $1 $status\"\n\
          }}\n\
-         for wait in $(seq 600); do\n\
+         {target}for wait in $(seq 600); do\n\
          set -- /sys/class/scsi_disk/*/device/block/*; [ -e \"$1\" ] && break; usleep 100000\n\
          done\n\
          export disk=/dev/${{1##*/}}\n\

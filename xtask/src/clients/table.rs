@@ -22,8 +22,10 @@ pub struct Client {
     pub about: &'static str,
     /// The command line.
     pub command: &'static str,
-    /// Exit status that it must have on both disks.
+    /// Exit status that it must have, on both disks unless `peer_status` is given.
     pub status: u8,
+    /// Exit status that it must have on the other disk, and why it is another one.
+    pub peer_status: Option<(u8, &'static str)>,
     /// What may differ.
     pub except: &'static [Except],
     /// Whether `cargo xtask test` runs it.
@@ -37,8 +39,19 @@ pub struct Boot {
     pub name: &'static str,
     /// The clients in their order.
     pub clients: &'static [Client],
+    /// The disk it is compared with.
+    pub peer: PeerDisk,
     /// The boot whose disk this one finds as it was when that guest was stopped, without unmounting or flushing anything.
     pub after: Option<&'static str>,
+}
+
+/// A disk of somebody else's making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerDisk {
+    /// QEMU's `scsi-hd` behind virtio-scsi.
+    Qemu,
+    /// The SCSI target of the Linux kernel (`target_core_mod`), looped back in QEMU's guest: it has what `scsi-hd` lacks.
+    KernelTarget,
 }
 
 /// Bytes of the disk, here and at QEMU's.
@@ -49,7 +62,7 @@ pub const BLOCK_BYTES: u64 = 4096;
 pub const LIMIT_SECONDS: u32 = 300;
 
 const fn client(name: &'static str, about: &'static str, command: &'static str) -> Client {
-    Client { name, about, command, status: 0, except: &[], quick: false }
+    Client { name, about, command, status: 0, peer_status: None, except: &[], quick: false }
 }
 
 impl Client {
@@ -58,6 +71,9 @@ impl Client {
     }
     const fn status(self, status: u8) -> Client {
         Client { status, ..self }
+    }
+    const fn peer_status(self, status: u8, why: &'static str) -> Client {
+        Client { peer_status: Some((status, why)), ..self }
     }
     const fn except(self, except: &'static [Except]) -> Client {
         Client { except, ..self }
@@ -85,12 +101,19 @@ const DESIGNATORS: &[Except] = &[
 const NAMED: &[Except] = &[except("peripheral_type:", "vendor, product and revision")];
 const READS_ZEROS: &str = "unmapped blocks of ours read as zeros and it says so; QEMU's promises nothing";
 
+/// The driver's, not the disk's: `process_cmd_err()` adds DID_ERROR to each status that has no sense data.
+const STATUS_IS_ERROR: &str =
+    "the stock driver adds DID_ERROR to a status without sense; sg_persist takes it for a transport error";
+const WRONG_TYPE: &str =
+    "SPC-4 5.13.11 wants 05/26/04, INVALID RELEASE; the kernel's target says RESERVATION CONFLICT";
+
 /// All boots.
 pub const BOOTS: &[Boot] = &[
-    Boot { name: "scsi", clients: SCSI, after: None },
-    Boot { name: "fio", clients: FIO, after: None },
-    Boot { name: "files", clients: FILES, after: None },
-    Boot { name: "files-after-power-loss", clients: FILES_AFTER, after: Some("files") },
+    Boot { name: "scsi", clients: SCSI, peer: PeerDisk::Qemu, after: None },
+    Boot { name: "reservations", clients: RESERVATIONS, peer: PeerDisk::KernelTarget, after: None },
+    Boot { name: "fio", clients: FIO, peer: PeerDisk::Qemu, after: None },
+    Boot { name: "files", clients: FILES, peer: PeerDisk::Qemu, after: None },
+    Boot { name: "files-after-power-loss", clients: FILES_AFTER, peer: PeerDisk::Qemu, after: Some("files") },
 ];
 
 /// SCSI commands and partitions.
@@ -118,18 +141,6 @@ const SCSI: &[Client] = &[
     client("sg_modes-6", "MODE SENSE(6), caching page", "{sg_modes} --six --dbd --page=8 $sg").except(NAMED),
     client("sg_sync", "SYNCHRONIZE CACHE(10)", "{sg_sync} $sg"),
     client("sg_start", "START STOP UNIT", "{sg_start} --start $sg"),
-    client(
-        "sg_persist-keys",
-        "PERSISTENT RESERVE IN: both disks have none",
-        "{sg_persist} --in --no-inquiry --read-keys $sg",
-    )
-    .status(9),
-    client(
-        "sg_persist-register",
-        "PERSISTENT RESERVE OUT: both disks have none",
-        "{sg_persist} --out --no-inquiry --register --param-sark=1 $sg",
-    )
-    .status(9),
     client(
         "sg_dd",
         "READ and WRITE(10) through the generic device",
@@ -233,6 +244,87 @@ dd if=$disk bs=1M count=4 iflag=direct 2>/dev/null | sha256sum",
         "{blkdiscard} --zeroout --offset 0 --length 4MiB --verbose $disk
 dd if=$disk bs=1M count=4 iflag=direct 2>/dev/null | sha256sum",
     ),
+];
+
+/// PERSISTENT RESERVE IN and OUT, and a conflict. Each builds upon the one before.
+const RESERVATIONS: &[Client] = &[
+    client("sg_persist-keys", "READ KEYS: there are none", "{sg_persist} --in --no-inquiry --read-keys $sg"),
+    client(
+        "sg_persist-register",
+        "REGISTER, then READ KEYS",
+        "{sg_persist} --out --no-inquiry --register --param-sark=0x1234 $sg && {sg_persist} --in --no-inquiry --read-keys $sg",
+    ),
+    client(
+        "sg_persist-reserve",
+        "RESERVE for exclusive access, then READ RESERVATION",
+        "{sg_persist} --out --no-inquiry --reserve --param-rk=0x1234 --prout-type=3 $sg &&
+{sg_persist} --in --no-inquiry --read-reservation $sg",
+    ),
+    client("sg_persist-status", "READ FULL STATUS", "{sg_persist} --in --no-inquiry --read-full-status $sg")
+        .except(&[
+            except("World Wide Name", "transport: Fibre Channel here, SAS there"),
+            except("SAS address", "transport: Fibre Channel here, SAS there"),
+            except("      50 05 07", "name of the initiator port"),
+        ]),
+    client("sg_persist-holder", "the holder reads and writes", "{sg_dd} if=$sg of=$sg bs=4096 count=1 2>&1"),
+    client(
+        "sg_persist-wrong-key",
+        "RELEASE with another key: RESERVATION CONFLICT",
+        "{sg_persist} --out --no-inquiry --release --param-rk=0x9999 --prout-type=3 $sg; status=$?
+{sg_persist} --in --no-inquiry --read-reservation $sg; exit $status",
+    )
+    .peer_status(24, STATUS_IS_ERROR)
+    .except(&[
+        except("Host_status=0x07", STATUS_IS_ERROR),
+        except("Driver_status=0x00", STATUS_IS_ERROR),
+        except("onflict", STATUS_IS_ERROR),
+    ]),
+    client(
+        "sg_persist-wrong-type",
+        "RELEASE with another type",
+        "{sg_persist} --out --no-inquiry --release --param-rk=0x1234 --prout-type=1 $sg; status=$?
+{sg_persist} --in --no-inquiry --read-reservation $sg; exit $status",
+    )
+    .status(5)
+    .peer_status(24, WRONG_TYPE)
+    .except(&[except("PR out (Release)", WRONG_TYPE), except("sg_persist failed:", WRONG_TYPE)]),
+    client(
+        "sg_persist-release",
+        "RELEASE, then READ RESERVATION",
+        "{sg_persist} --out --no-inquiry --release --param-rk=0x1234 --prout-type=3 $sg &&
+{sg_persist} --in --no-inquiry --read-reservation $sg",
+    ),
+    client(
+        "sg_persist-ignore",
+        "REGISTER AND IGNORE EXISTING KEY, then READ KEYS",
+        "{sg_persist} --out --no-inquiry --register-ignore --param-sark=0x5678 $sg &&
+{sg_persist} --in --no-inquiry --read-keys $sg",
+    ),
+    client(
+        "sg_persist-preempt",
+        "RESERVE and PREEMPT of the own key, then READ RESERVATION",
+        "{sg_persist} --out --no-inquiry --reserve --param-rk=0x5678 --prout-type=5 $sg
+{sg_persist} --out --no-inquiry --preempt --param-rk=0x5678 --param-sark=0x5678 --prout-type=6 $sg
+{sg_persist} --in --no-inquiry --read-reservation $sg",
+    ),
+    client(
+        "sg_persist-clear",
+        "CLEAR: no key, no reservation",
+        "{sg_persist} --out --no-inquiry --clear --param-rk=0x5678 $sg &&
+{sg_persist} --in --no-inquiry --read-keys $sg && {sg_persist} --in --no-inquiry --read-reservation $sg",
+    ),
+    client(
+        "sg_persist-capabilities",
+        "REPORT CAPABILITIES",
+        "{sg_persist} --in --no-inquiry --report-capabilities $sg",
+    )
+    .except(&[
+        except("(CRH)", "RESERVE(6) of ours conflicts with a registration, as SPC-2 has it"),
+        except("(SIP_C)", "optional: ours registers the port that asks, no other"),
+        except("(ATP_C)", "optional: ours registers the port that asks, no other"),
+        except("(PTPL_C)", "optional: reservations of ours do not outlive the power"),
+        except("Allow Commands:", "which commands pass is not told by ours"),
+    ]),
 ];
 
 /// Block I/O whose every block fio reads back and checks. A row is small: what counts is each depth of the queue.
