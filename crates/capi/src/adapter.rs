@@ -10,7 +10,7 @@ use crate::psl::vpd::Vpd;
 use crate::psl::{self, Port, Psl, PslError, note_register};
 use fabric::agenda::EventId;
 use fabric::pci::Invalidate;
-use fabric::{BarRegion, Cx, PciFunction, ResetKind, Ticks, TranslationSpace};
+use fabric::{BarRegion, Cx, Effect, Mishap, NotDone, PciFunction, ResetKind, Ticks, TranslationSpace};
 use serde::{Deserialize, Serialize};
 
 /// Time of a VPD access; the driver waits up to 125 ms.
@@ -211,14 +211,22 @@ impl<A: AfuModel + 'static> Adapter<A> {
         self.psl.set_configured(master && enabled && window == CAPI_WINDOW);
     }
     /// The VPD access is done: the F bit flips, a load's data is there.
-    fn vpd_due(&mut self) {
+    fn vpd_due(&mut self, cx: &mut Cx<'_>) {
         self.vpd_event = None;
         let register = self.space.half(config::VPD_ADDRESS);
+        let fault = cx.fault("vpd", "load", &[("address", u64::from(register & 0x7FFC))]);
         // F set by software asks for a store; nothing here can be stored to.
         if register & 0x8000 == 0 {
-            self.space.poke(config::VPD_DATA, &self.config.vpd.word(register));
+            let word = match fault {
+                Some(Effect::Value(other) | Effect::Fail(other)) => (other as u32).to_le_bytes(),
+                _ => self.config.vpd.word(register),
+            };
+            self.space.poke(config::VPD_DATA, &word);
         }
-        self.space.poke(config::VPD_ADDRESS, &(register ^ 0x8000).to_le_bytes());
+        // An access that is dropped never says that it is done.
+        if fault != Some(Effect::Drop) {
+            self.space.poke(config::VPD_ADDRESS, &(register ^ 0x8000).to_le_bytes());
+        }
     }
     /// Records register accesses in the time after the protocol switch.
     fn note_early(&self, area: Area, offset: u64, cx: &mut Cx<'_>) {
@@ -356,7 +364,7 @@ impl<A: AfuModel + Serialize + 'static> PciFunction for Adapter<A> {
     }
     fn event(&mut self, what: u64, cx: &mut Cx<'_>) {
         if what == psl::EVENT_VPD {
-            self.vpd_due();
+            self.vpd_due(cx);
         } else if what & psl::OWN_EVENT != 0 {
             self.psl.event(what, &mut self.afu, cx);
         } else {
@@ -395,6 +403,10 @@ impl<A: AfuModel + Serialize + 'static> PciFunction for Adapter<A> {
     }
     fn set_dma_blocked(&mut self, blocked: bool, _cx: &mut Cx<'_>) {
         self.psl.set_blocked(blocked);
+    }
+    fn mishap(&mut self, what: &Mishap<'_>, cx: &mut Cx<'_>) -> Result<(), NotDone> {
+        let Adapter { psl, afu, .. } = self;
+        afu.mishap(what, &mut Port { psl, cx })
     }
     fn saved(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("model states have a postcard form")

@@ -2,7 +2,7 @@
 //! tells the AFU. The PSL side lives in `psl`, the AFU side in `afu`;
 //! neither reaches into the other's state.
 
-use fabric::Cx;
+use fabric::{Cx, Mishap, NotDone};
 use serde::{Deserialize, Serialize};
 
 /// Why a DMA did not happen (nothing was transferred).
@@ -100,6 +100,10 @@ pub trait AfuModel {
     /// for no other. Faults still queued at TERMINATE, and all faults at an
     /// AFU reset, are forgotten without an answer.
     fn fault_answered(&mut self, pe: u16, fault: PageFault, answer: FaultAnswer, port: &mut dyn AfuPort<'_>);
+    /// Something goes wrong in the AFU by itself.
+    fn mishap(&mut self, what: &Mishap<'_>, _port: &mut dyn AfuPort<'_>) -> Result<(), NotDone> {
+        Err(NotDone::Unknown(what.name.to_owned()))
+    }
     /// The control block of context `pe`, for oracles; no side effect.
     fn control_block(&self, pe: u16) -> ControlBlock;
     /// AFU error information register contents (AFU_ERR_An).

@@ -19,6 +19,8 @@ pub(crate) struct Bus<'a> {
     pub doorbells: &'a mut Vec<u32>,
     /// Broadcast invalidations the other threads have not seen.
     pub invalidations: &'a mut Vec<Invalidate>,
+    /// MMIO loads through this bus.
+    pub mmio_loads: u64,
 }
 
 impl Bus<'_> {
@@ -38,6 +40,7 @@ impl Bus<'_> {
 
 impl CpuPlatform for Bus<'_> {
     fn mmio_read(&mut self, now: Ticks, ra: u64, data: &mut [u8]) {
+        self.mmio_loads += 1;
         self.with_platform(now, |p, w| p.mmio_read(ra, data, w));
     }
     fn mmio_write(&mut self, now: Ticks, ra: u64, data: &[u8]) {

@@ -13,6 +13,7 @@ pub mod faults;
 pub mod guest;
 pub mod kernel;
 pub mod machine;
+mod mishap;
 pub mod nest;
 pub mod oracle;
 pub mod report;

@@ -6,12 +6,12 @@
 
 use crate::build::{MachineConfig, hwid};
 use crate::bus::Bus;
-use crate::faults::Part;
+use crate::mishap::Slowness;
 use crate::nest::NestMmu;
 use cpu::{CodeCache, Cpu, Env, Exit};
 use fabric::hash::StateHasher;
 use fabric::pci::Invalidate;
-use fabric::{Agenda, GuestMemory, Injector, Mishap, NotDone, Record, Rng, Ticks, Trace};
+use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
 use powernv::{Action, MemoryLayout, Platform, PlatformConfig, RebootKind};
 use serde::Serialize;
 
@@ -66,6 +66,7 @@ pub struct Machine {
     hile: bool,
     /// Highest time base value that any CPU has read.
     timebase_floor: u64,
+    pub(crate) slowness: Slowness,
     ended: Option<Stop>,
     doorbells: Vec<u32>,
     invalidations: Vec<Invalidate>,
@@ -110,6 +111,7 @@ impl Machine {
             round: None,
             hile: false,
             timebase_floor: 0,
+            slowness: Slowness::default(),
             ended: None,
             doorbells: vec![],
             invalidations: vec![],
@@ -165,7 +167,7 @@ impl Machine {
         h.state(&self.agenda);
         h.state(&self.nest);
         h.state(&(self.now, self.quantum, &self.schedule, &self.darn, self.hile, self.timebase_floor));
-        h.state(&(&self.round, &self.ended, &self.doorbells, &self.invalidations));
+        h.state(&(&self.round, &self.ended, &self.doorbells, &self.invalidations, &self.slowness));
         self.mem.hash_into(&mut h);
         h.finish()
     }
@@ -207,8 +209,9 @@ impl Machine {
 
     /// The next agenda event or decrementer.
     fn next_event(&self) -> Ticks {
-        let dec = self.running().map(|n| Ticks::from_timebase(self.cpus[n].dec_due)).min();
-        self.agenda.next_due().min(dec.unwrap_or(Ticks::NEVER))
+        let awake = self.running().filter(|n| !self.slowness.stalls(*n, self.now));
+        let dec = awake.map(|n| Ticks::from_timebase(self.cpus[n].dec_due)).min();
+        self.agenda.next_due().min(dec.unwrap_or(Ticks::NEVER)).min(self.slowness.next_end(self.now))
     }
 
     fn running(&self) -> impl Iterator<Item = usize> + '_ {
@@ -230,6 +233,7 @@ impl Machine {
         }
         let mut order: Vec<usize> =
             self.running().filter(|&n| !self.cpus[n].stopped || self.cpus[n].wakes()).collect();
+        order.retain(|n| !self.slowness.stalls(*n, self.now));
         if order.is_empty() {
             return false;
         }
@@ -295,6 +299,25 @@ impl Machine {
         round.next += 1;
     }
 
+    /// The CPU whose turn it is, or the first.
+    pub(crate) fn current_cpu(&self) -> usize {
+        self.round.as_ref().and_then(|r| r.order.get(r.next)).copied().unwrap_or(0)
+    }
+
+    /// CPU `n` stands still for `span`, from now on: what is left of its turn
+    /// in the open round goes with it.
+    pub(crate) fn stall(&mut self, n: usize, span: Ticks) {
+        self.slowness.stall(n, self.now + span);
+        let Some(round) = &mut self.round else { return };
+        match round.order.iter().position(|c| *c == n) {
+            Some(at) if at == round.next => self.next_cpu(n),
+            Some(at) if at > round.next => {
+                round.order.remove(at);
+            }
+            _ => {}
+        }
+    }
+
     fn run_cpu(&mut self, n: usize, budget: u64, inject: &mut dyn Injector) -> (Exit, u64) {
         let before = self.cpus[n].retired;
         self.cpus[n].timebase_floor = self.timebase_floor;
@@ -308,9 +331,16 @@ impl Machine {
             darn: &mut self.darn,
             doorbells: &mut self.doorbells,
             invalidations: &mut self.invalidations,
+            mmio_loads: 0,
         };
         let mut env = Env { mem: &self.mem, platform: &mut bus };
         let exit = self.cpus[n].run(&mut env, &mut self.code, budget);
+        let loads = bus.mmio_loads;
+        if let Some(extra) = self.slowness.mmio_load(self.now).filter(|_| loads > 0) {
+            // Deviates: the CPU waits at the end of its quantum for all the
+            // loads in it, not at each of them.
+            self.slowness.stall(n, self.now + Ticks(extra.0.saturating_mul(loads)));
+        }
         self.timebase_floor = self.cpus[n].timebase_floor;
         self.deliver_queues(n);
         (exit, self.cpus[n].retired - before)
@@ -332,34 +362,7 @@ impl Machine {
         }
     }
 
-    /// Something goes wrong by itself: in the card of `adapter`, in its host
-    /// bridge, or in the machine around them.
-    pub fn mishap(
-        &mut self,
-        adapter: usize,
-        part: &Part,
-        fields: &[(&str, u64)],
-        inject: &mut dyn Injector,
-    ) -> Result<(), NotDone> {
-        let now = self.now;
-        match *part {
-            Part::At { .. } => Err(NotDone::NotNow("it waits for operations")),
-            Part::Card(name) => {
-                let what = Mishap { name, fields };
-                let done = self
-                    .bus(inject)
-                    .with_platform(now, |p, w| p.with_function(adapter, w, |f, cx| f.mishap(&what, cx)));
-                done.unwrap_or(Err(NotDone::NotNow("there is no such adapter")))
-            }
-            Part::Bridge(name) => {
-                let what = Mishap { name, fields };
-                self.bus(inject).with_platform(now, |p, w| p.mishap(adapter, &what, w))
-            }
-            Part::Machine(name) => Err(NotDone::Unknown(name.to_owned())),
-        }
-    }
-
-    fn bus<'a>(&'a mut self, inject: &'a mut dyn Injector) -> Bus<'a> {
+    pub(crate) fn bus<'a>(&'a mut self, inject: &'a mut dyn Injector) -> Bus<'a> {
         Bus {
             platform: &mut self.platform,
             mem: &self.mem,
@@ -370,6 +373,7 @@ impl Machine {
             darn: &mut self.darn,
             doorbells: &mut self.doorbells,
             invalidations: &mut self.invalidations,
+            mmio_loads: 0,
         }
     }
 

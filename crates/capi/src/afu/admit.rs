@@ -14,6 +14,7 @@ use crate::flash::commands::{self, Does};
 use crate::flash::{Plan, Request, sense};
 use crate::port::{AfuPort, DmaError};
 use crate::ports::{Injected, Shutdown};
+use fabric::Effect;
 
 const PERM_READ: u8 = 1;
 const PERM_WRITE: u8 = 2;
@@ -41,7 +42,7 @@ impl SisliteAfu {
         let cap = self.rights(cmd)?;
         if cmd.rcb.is_afu() {
             self.need(cap, CTX_CAP_AFU_CMD)?;
-            return self.afu_command(cmd);
+            return self.afu_command(cmd, bus);
         }
         cmd.extent = commands::extent(&cmd.rcb.cdb);
         let (perm, for_users) = direction(&cmd.rcb.cdb);
@@ -160,6 +161,7 @@ impl SisliteAfu {
         if std::mem::take(&mut cmd.address_error) {
             return Err(Stop::Dma(owner, DmaError::BadAddress, area));
         }
+        self.reaches(cmd, area, bus)?;
         match bus.dma_read(owner, ea, raw) {
             // The master has gone; the command itself has not.
             Err(DmaError::NoContext) => Err(Stop::Dma(owner, DmaError::BadAddress, area)),
@@ -259,7 +261,17 @@ impl SisliteAfu {
         let request = Request { now, port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
         let plan = self.target.plan(&request).map_err(|r| Stop::End(Ioasa::refused(r)))?;
         self.fit(cmd, plan)?;
+        self.frame_lost(cmd, bus)?;
         self.inject_error(cmd, bus)
+    }
+
+    /// The exchange with the target may fail.
+    fn frame_lost(&self, cmd: &Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
+        let fields = [("port", cmd.port.into()), ("pe", cmd.pe.into()), ("lun", cmd.lun_id)];
+        match bus.cx().fault("fc", cmd.kind(), &fields) {
+            Some(Effect::Fail(fc_rc) | Effect::Value(fc_rc)) => Err(Stop::End(Ioasa::fc(fc_rc as u8))),
+            _ => Ok(()),
+        }
     }
 
     /// Errors that the port's own registers ask for.

@@ -21,7 +21,7 @@ fn rsp_code(code: u8) -> Stop {
 impl SisliteAfu {
     /// Checks an AFU command. A sync takes effect here: what is fetched from
     /// now on is new; it completes when nothing uses what was old.
-    pub(super) fn afu_command(&mut self, cmd: &mut Command) -> Result<(), Stop> {
+    pub(super) fn afu_command(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
         // Unspecified: the answer to commands and modes the AFU has not got.
         // LUN provisioning and debug are not modelled on any variant yet.
         if !cmd.is_sync() || cmd.mode() > AFU_GSYNC {
@@ -37,7 +37,10 @@ impl SisliteAfu {
             cmd.drain = self.ids_of(old);
             return Ok(());
         }
-        self.copies.forget(ctx, handle);
+        let fields = [("ctx", ctx.into()), ("mode", cmd.mode().into())];
+        if bus.cx().fault("sync-effect", "forget", &fields).is_none() {
+            self.copies.forget(ctx, handle);
+        }
         if cmd.mode() == AFU_HW_SYNC {
             cmd.drain = self.ids_of(|c| {
                 c.rcb.by_handle() && c.subject() == ctx && c.handle() == handle && c.rht.is_some()

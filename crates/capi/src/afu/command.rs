@@ -110,6 +110,8 @@ pub struct Command {
     pub timeout: Option<EventId>,
     /// Extra delay by fault injection.
     pub hold: u64,
+    /// Its response was written before its data, by fault injection.
+    pub early: bool,
 }
 
 impl Command {
@@ -143,6 +145,7 @@ impl Command {
             event: None,
             timeout: None,
             hold: 0,
+            early: false,
         }
     }
     /// Its name in traces and at fault points.

@@ -5,6 +5,7 @@
 
 use super::codes::*;
 use super::command::{Area, Command, NO_PORT, Stage};
+use super::faults::Storm;
 use super::ioarcb::{IOARCB_LEN, Ioarcb, Ioasa};
 use super::regs::global;
 use super::{CmdMode, SisliteAfu};
@@ -27,6 +28,10 @@ pub(super) enum Event {
     Port(u8, u32),
     /// A port may be able to finish its shutdown.
     Shutdown(u8),
+    /// The next interrupt of a storm.
+    Storm(Storm),
+    /// An interrupt that was held: element, LISN.
+    Irq(u16, u16),
 }
 
 const ID_BITS: u32 = 56;
@@ -40,6 +45,8 @@ impl Event {
             Event::ResetDone(pe, which) => 3 << ID_BITS | u64::from(which) << 16 | u64::from(pe),
             Event::Port(port, which) => 4 << ID_BITS | u64::from(which) << 8 | u64::from(port),
             Event::Shutdown(port) => 5 << ID_BITS | u64::from(port),
+            Event::Storm(storm) => 6 << ID_BITS | storm.encode(),
+            Event::Irq(pe, lisn) => 7 << ID_BITS | u64::from(lisn) << 16 | u64::from(pe),
         }
     }
     pub(super) fn decode(what: u64) -> Option<Event> {
@@ -50,6 +57,8 @@ impl Event {
             3 => Some(Event::ResetDone(id as u16, (id >> 16) as u32)),
             4 => Some(Event::Port(id as u8, (id >> 8) as u32)),
             5 => Some(Event::Shutdown(id as u8)),
+            6 => Some(Event::Storm(Storm::decode(id))),
+            7 => Some(Event::Irq(id as u16, (id >> 16) as u16)),
             _ => None,
         }
     }
@@ -73,6 +82,10 @@ pub(super) enum Stop {
     End(Ioasa),
     /// Host memory of `pe` could not be reached.
     Dma(u16, DmaError, Area),
+    /// A translation fault there is not to be retried.
+    NotRetried(Area),
+    /// It goes on this much later.
+    Later(Ticks),
 }
 
 impl SisliteAfu {
@@ -87,6 +100,8 @@ impl SisliteAfu {
             }
             Some(Event::Port(port, which)) => self.port_arrived(port, which, bus),
             Some(Event::Shutdown(port)) => self.port_shutting(port, bus),
+            Some(Event::Storm(storm)) => self.storm(storm, bus),
+            Some(Event::Irq(pe, lisn)) => bus.interrupt(pe, lisn),
             None => {}
         }
     }
@@ -162,6 +177,11 @@ impl SisliteAfu {
                 Ok(flow) => flow,
                 Err(Stop::End(sa)) => end_with(&mut cmd, sa),
                 Err(Stop::Dma(pe, error, area)) => self.unreachable(&mut cmd, pe, error, area, bus),
+                Err(Stop::NotRetried(area)) => self.page_missed(&mut cmd, area, bus),
+                Err(Stop::Later(by)) => {
+                    cmd.event = Some(bus.cx().after(by, Event::Step(cmd.id).encode()));
+                    Flow::Wait
+                }
             };
             match flow {
                 Flow::Next => {}
@@ -180,10 +200,10 @@ impl SisliteAfu {
             Stage::Fetch => self.fetch(cmd, bus),
             Stage::Translate => {
                 let admitted = self.admit(cmd, bus);
-                if let Err(Stop::Dma(pe, e, area)) = admitted {
-                    return Err(Stop::Dma(pe, e, area));
+                match admitted {
+                    Ok(()) | Err(Stop::End(_)) => self.begin(cmd, admitted, bus),
+                    Err(other) => Err(other),
                 }
-                self.begin(cmd, admitted, bus)
             }
             Stage::DataOut => self.data_out(cmd, bus),
             Stage::Busy => self.worked(cmd, bus),
@@ -214,6 +234,7 @@ impl SisliteAfu {
         if cmd.ea & 15 != 0 || std::mem::take(&mut cmd.address_error) {
             return Err(Stop::Dma(pe, DmaError::BadAddress, Area::Ioarcb));
         }
+        self.reaches(cmd, Area::Ioarcb, bus)?;
         let mut raw = [0; IOARCB_LEN];
         bus.dma_read(pe, cmd.ea, &mut raw).map_err(|e| Stop::Dma(pe, e, Area::Ioarcb))?;
         let Some(c) = self.context(pe) else { return Ok(Flow::Gone("no-context")) };
@@ -334,6 +355,7 @@ impl SisliteAfu {
         if std::mem::take(&mut cmd.address_error) {
             return Err(data_error(DmaError::BadAddress));
         }
+        self.reaches(cmd, Area::Data, bus)?;
         let (streamed, through) = (cmd.plan.is_streamed(), forces_unit_access(&cmd.rcb.cdb));
         let now = bus.cx().now;
         let mut buffer = vec![0; cmd.piece()];
@@ -413,9 +435,15 @@ impl SisliteAfu {
 
     /// Stores the reply, or blocks of the unit, to the host.
     fn data_in(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
+        if !cmd.early && !cmd.address_error && self.responds_early(cmd, bus)? {
+            return Ok(Flow::Wait);
+        }
         let data_error = |e| Stop::Dma(cmd.pe, e, Area::Data);
         if std::mem::take(&mut cmd.address_error) {
             return Err(data_error(DmaError::BadAddress));
+        }
+        if cmd.plan.transfer().1 && cmd.moved < cmd.limit {
+            self.reaches(cmd, Area::Data, bus)?;
         }
         let mut buffer = match cmd.plan {
             Plan::Read { .. } => vec![0; cmd.piece()],
@@ -453,59 +481,6 @@ impl SisliteAfu {
         }
     }
 
-    fn write_ioasa(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
-        let ea = if cmd.via_sq { cmd.rcb.ioasa } else { cmd.ea.wrapping_add(IOARCB_LEN as u64) };
-        let gone = std::mem::take(&mut cmd.address_error);
-        let wrote = if gone {
-            Err(DmaError::BadAddress)
-        } else {
-            // Never the host's own 32 bytes after these.
-            bus.dma_write(cmd.pe, ea, &cmd.sa.bytes(cmd.endian))
-        };
-        wrote.map_err(|e| Stop::Dma(cmd.pe, e, Area::Ioasa))?;
-        cmd.stage = Stage::Rrq;
-        cmd.ioasa_written = true;
-        Ok(Flow::Next)
-    }
-
-    fn write_rrq(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
-        let gone = std::mem::take(&mut cmd.address_error);
-        let ring = self.context(cmd.pe).and_then(|c| c.rrq).filter(|_| !gone);
-        // Unspecified: a response for a queue never set up counts as one that
-        // cannot be written.
-        let Some(ring) = ring else { return Err(Stop::Dma(cmd.pe, DmaError::BadAddress, Area::Rrq)) };
-        let response = if cmd.via_sq { cmd.rcb.ioasa } else { cmd.ea };
-        let entry = response & !1 | ring.toggle;
-        bus.dma_write(cmd.pe, ring.cur, &cmd.endian.bytes64(entry))
-            .map_err(|e| Stop::Dma(cmd.pe, e, Area::Rrq))?;
-        if let Some(ring) = self.context(cmd.pe).and_then(|c| c.rrq.as_mut()) {
-            ring.advance();
-        }
-        let fields = [
-            ("id", cmd.id),
-            ("pe", cmd.pe.into()),
-            ("ctx", cmd.subject().into()),
-            ("mode", cmd.mode().into()),
-            ("rc", cmd.sa.ioasc().into()),
-            ("ioasa", u64::from(cmd.ioasa_written)),
-            ("left", cmd.limit.saturating_sub(cmd.moved)),
-        ];
-        if let (Plan::Write { .. }, Some(unit)) = (&cmd.plan, cmd.unit) {
-            self.shadow.answered(unit, cmd.extent.0, cmd.extent.1, cmd.id, cmd.sa.ioasc() == 0);
-        }
-        if let Some(p) = self.ports.get_mut(usize::from(cmd.port)) {
-            p.count(super::regs::fc::FC_CNT_RXRSP, 1);
-            if cmd.sa.flags & RC_FLAGS_OVERRUN != 0 {
-                p.count(super::regs::fc::FC_CNT_RSPOVER, 1);
-            }
-        }
-        bus.cx().note_text("afu-command-done", ("kind", cmd.kind()), &fields);
-        if cmd.rcb.msi != 0 {
-            bus.interrupt(cmd.pe, cmd.rcb.msi.into());
-        }
-        Ok(Flow::Done)
-    }
-
     /// Host memory could not be reached.
     fn unreachable(
         &mut self,
@@ -515,14 +490,7 @@ impl SisliteAfu {
         area: Area,
         bus: &mut dyn AfuPort<'_>,
     ) -> Flow {
-        let (retry, permanent) = match area {
-            Area::Ioarcb => (AFUCONF_AR_IOARCB, Err(ISTATUS_PERM_ERR_RCB_READ)),
-            Area::Ioasa => (AFUCONF_AR_IOASA, Err(ISTATUS_PERM_ERR_SA_WRITE)),
-            Area::Rrq => (AFUCONF_AR_RRQ, Err(ISTATUS_PERM_ERR_RRQ_WRITE)),
-            Area::Rht => (AFUCONF_AR_RHT, Ok(AFU_RC_RHT_DMA_ERR)),
-            Area::Lxt => (AFUCONF_AR_LXT, Ok(AFU_RC_LXT_DMA_ERR)),
-            Area::Data => (AFUCONF_AR_DATA, Ok(AFU_RC_DATA_DMA_ERR)),
-        };
+        let (retry, permanent) = consequence(area);
         let retries = self.global.get(global::TABLE, global::AFU_CONFIG) & retry != 0;
         match (error, permanent) {
             (DmaError::Faulted(fault), _) if retries => {
@@ -531,16 +499,23 @@ impl SisliteAfu {
                 Flow::Wait
             }
             (DmaError::NoContext, _) if pe == cmd.pe => Flow::Gone("no-context"),
-            (DmaError::Faulted(_), Err(_)) => {
-                self.raise_sync(cmd.pe, ISTATUS_TEMP_ERR_PAGEIN, bus);
-                Flow::Gone("page-in")
-            }
+            (DmaError::Faulted(_), _) => self.page_missed(cmd, area, bus),
             (_, Err(bits)) => {
                 self.raise_sync(cmd.pe, bits, bus);
                 Flow::Gone("sync-error")
             }
-            (DmaError::Faulted(_), Ok(rc)) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_PAGE_IN), bus),
             (_, Ok(rc)) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_INVALID_EA), bus),
+        }
+    }
+
+    /// A page is missing and the access is not retried.
+    fn page_missed(&mut self, cmd: &mut Command, area: Area, bus: &mut dyn AfuPort<'_>) -> Flow {
+        match consequence(area).1 {
+            Err(_) => {
+                self.raise_sync(cmd.pe, ISTATUS_TEMP_ERR_PAGEIN, bus);
+                Flow::Gone("page-in")
+            }
+            Ok(rc) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_PAGE_IN), bus),
         }
     }
 
@@ -550,6 +525,19 @@ impl SisliteAfu {
             return self.begin(cmd, Err(Stop::End(sa)), bus).unwrap_or(Flow::Next);
         }
         end_with(cmd, sa)
+    }
+}
+
+/// The bit of `afu_config` that has an access to `area` retried, and what an
+/// access that fails for good leads to: an `afu_rc`, or bits of `intr_status`.
+fn consequence(area: Area) -> (u64, Result<u8, u64>) {
+    match area {
+        Area::Ioarcb => (AFUCONF_AR_IOARCB, Err(ISTATUS_PERM_ERR_RCB_READ)),
+        Area::Ioasa => (AFUCONF_AR_IOASA, Err(ISTATUS_PERM_ERR_SA_WRITE)),
+        Area::Rrq => (AFUCONF_AR_RRQ, Err(ISTATUS_PERM_ERR_RRQ_WRITE)),
+        Area::Rht => (AFUCONF_AR_RHT, Ok(AFU_RC_RHT_DMA_ERR)),
+        Area::Lxt => (AFUCONF_AR_LXT, Ok(AFU_RC_LXT_DMA_ERR)),
+        Area::Data => (AFUCONF_AR_DATA, Ok(AFU_RC_DATA_DMA_ERR)),
     }
 }
 

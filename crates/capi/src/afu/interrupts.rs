@@ -8,6 +8,7 @@ use super::regs::{global, host};
 use super::{Command, SisliteAfu};
 use crate::port::AfuPort;
 use crate::ports::Ask;
+use fabric::Effect;
 
 /// Byte of a port in `aintr_status`: ports of a pair are swapped
 /// (`SISL_ASTATUS_FC*`).
@@ -41,7 +42,7 @@ impl SisliteAfu {
         let fields = [("pe", pe.into()), ("lisn", lisn), ("bits", bits)];
         bus.cx().note_text("afu-interrupt", ("cause", "sync-error"), &fields);
         if lisn != 0 {
-            bus.interrupt(pe, lisn as u16);
+            self.signal(pe, lisn as u16, "sync-error", bus);
         }
     }
 
@@ -69,7 +70,7 @@ impl SisliteAfu {
         let fields = [("pe", pe.into()), ("lisn", lisn), ("bits", bits)];
         bus.cx().note_text("afu-interrupt", ("cause", "async"), &fields);
         if lisn != 0 {
-            bus.interrupt(pe, lisn as u16);
+            self.signal(pe, lisn as u16, "async", bus);
         }
     }
 
@@ -87,7 +88,12 @@ impl SisliteAfu {
             Ask::Shutdown => Event::Shutdown(fc_port),
             _ => Event::Port(fc_port, p.generation()),
         };
-        let delay = span.draw(&mut self.rng);
+        let mut delay = span.draw(&mut self.rng);
+        match bus.cx().fault("port", ask.name(), &[("port", fc_port.into())]) {
+            Some(Effect::Hold(by)) => delay += by,
+            Some(_) => return,
+            None => {}
+        }
         bus.cx().after(delay, event.encode());
     }
 

@@ -3,7 +3,7 @@
 
 use super::codes::AFUCONF_MBOX_CLR_READ;
 use super::config::CmdMode;
-use super::regs::{Word, ctrl, fc, global, host};
+use super::regs::{Word, ctrl, fc, global, host, name_of};
 use super::{CTRL_BASE, DEBUG_BASE, GLOBAL_BASE, GLOBAL_END, SisliteAfu};
 use crate::port::AfuPort;
 
@@ -22,6 +22,21 @@ enum Place {
     Hole,
     /// Beyond the area.
     Beyond,
+}
+
+impl Place {
+    /// Name of the register there, and whose it is.
+    fn register(self) -> Option<(&'static str, (&'static str, u64))> {
+        let named = |table, reg, of| Some((name_of(table, reg)?, of));
+        match self {
+            Place::Host(pe, reg) => named(host::TABLE, reg, ("pe", pe.into())),
+            Place::Ctrl(pe, reg) => named(ctrl::TABLE, reg, ("pe", pe.into())),
+            Place::Global(reg) => named(global::TABLE, reg, ("pe", 0)),
+            Place::FcPort(p, reg) => named(fc::TABLE, reg, ("port", p as u64)),
+            Place::FcLun(p, _) => Some(("FC_PORT_LUNS", ("port", p as u64))),
+            Place::Hole | Place::Beyond => None,
+        }
+    }
 }
 
 fn place(offset: u64, size: u64) -> Place {
@@ -88,7 +103,16 @@ impl SisliteAfu {
     }
 
     fn load(&mut self, offset: u64, bus: &mut dyn AfuPort<'_>) -> u64 {
-        match place(offset, self.config.psa_size()) {
+        let place = place(offset, self.config.psa_size());
+        let value = self.load_right(place, bus);
+        match place.register() {
+            Some((name, of)) => self.loaded(name, of, value, bus),
+            None => value,
+        }
+    }
+
+    fn load_right(&mut self, place: Place, bus: &mut dyn AfuPort<'_>) -> u64 {
+        match place {
             Place::Host(pe, reg) => self.load_host(pe, reg),
             Place::Ctrl(pe, reg) => self.load_ctrl(pe, reg, bus),
             Place::Global(global::AFU_HB) => {
@@ -106,7 +130,13 @@ impl SisliteAfu {
     }
 
     fn store(&mut self, offset: u64, word: Word, bus: &mut dyn AfuPort<'_>) {
-        match place(offset, self.config.psa_size()) {
+        let place = place(offset, self.config.psa_size());
+        let word = match place.register() {
+            Some((name, of)) => self.stored(name, of, word, bus),
+            None => Some(word),
+        };
+        let Some(word) = word else { return };
+        match place {
             Place::Host(pe, reg) => self.store_host(pe, reg, word, bus),
             Place::Ctrl(pe, reg) => self.store_ctrl(pe, reg, word, bus),
             Place::Global(reg) => self.store_global(reg, word, bus),

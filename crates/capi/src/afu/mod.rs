@@ -23,8 +23,10 @@ mod afu_commands;
 mod bench;
 mod endings;
 mod engine;
+mod faults;
 mod interrupts;
 mod mmio;
+mod response;
 mod shadow;
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,7 @@ use codes::AFU_CTRL_LOCAL_LUN;
 use command::Command;
 use config::CONTEXTS;
 use context::Context;
-use fabric::Rng;
+use fabric::{Mishap, NotDone, Rng};
 use regs::{RegFile, ctrl, global};
 use serde::{Deserialize, Serialize};
 use shadow::Shadow;
@@ -258,6 +260,9 @@ impl AfuModel for SisliteAfu {
     fn removed(&mut self, _pe: u16, _port: &mut dyn AfuPort<'_>) {}
     fn fault_answered(&mut self, pe: u16, fault: PageFault, answer: FaultAnswer, port: &mut dyn AfuPort<'_>) {
         self.answer((pe, fault), answer, port);
+    }
+    fn mishap(&mut self, what: &Mishap<'_>, port: &mut dyn AfuPort<'_>) -> Result<(), NotDone> {
+        self.mishap_here(what, port)
     }
     fn control_block(&self, pe: u16) -> ControlBlock {
         let Some(c) = self.contexts.get(usize::from(pe)) else { return ControlBlock::default() };

@@ -187,6 +187,11 @@ fn row(table: &[Reg], offset: u16) -> Option<usize> {
     table.binary_search_by_key(&offset, |r| r.offset).ok()
 }
 
+/// Name of the register at `offset` of an area.
+pub fn name_of(table: &'static [Reg], offset: u16) -> Option<&'static str> {
+    row(table, offset).map(|i| table[i].name)
+}
+
 impl RegFile {
     /// Registers at their reset values.
     pub fn new(table: &[Reg]) -> RegFile {

@@ -56,6 +56,18 @@ pub enum Ask {
     Shutdown,
 }
 
+impl Ask {
+    /// Lowercase name, for fault injection.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ask::Nothing => "nothing",
+            Ask::Offline => "offline",
+            Ask::Online => "online",
+            Ask::Shutdown => "shutdown",
+        }
+    }
+}
+
 const CMDCONFIG_ONLINE: u64 = 0x20;
 const CMDCONFIG_OFFLINE: u64 = 0x40;
 const CONFIG_AUTO_LOGIN: u64 = 0x01;

@@ -27,8 +27,13 @@ impl Session<'_> {
     }
     fn mishap(&mut self, injection: &Injection, part: &Part, span: Option<u64>) -> Result<(), NotDone> {
         let mut fields: Vec<(&str, u64)> = injection.with.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-        let own =
-            [("span", span), ("value", injection.value), ("pe", injection.pe), ("times", injection.times)];
+        let own = [
+            ("span", span),
+            ("value", injection.value),
+            ("pe", injection.pe),
+            ("times", injection.times),
+            ("lasts", injection.lasts.map(|t| t.0)),
+        ];
         fields.extend(own.iter().filter_map(|(n, v)| Some((*n, (*v)?))));
         self.machine.mishap(injection.adapter, part, &fields, &mut self.faults)
     }

@@ -236,7 +236,7 @@ fault = { drop = true, times = 2 }
         assert!(f.arm(2, injection, &parts[0], Some(Ticks(77)), Ticks(1)));
         assert_eq!(f.at(Ticks(5), &other), None, "another mode");
         assert_eq!(f.at(Ticks::secs(10), &other), None, "too late");
-        assert!(!f.arm(2, injection, &Part::Card("x"), None, Ticks(1)), "that one does not wait");
+        assert!(!f.arm(2, injection, &Part::Card("x", &[]), None, Ticks(1)), "that one does not wait");
     }
 
     #[test]

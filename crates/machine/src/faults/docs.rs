@@ -55,8 +55,13 @@ fn part(part: &Part) -> String {
             let times = if *times == 1 { String::new() } else { format!(" x{times}") };
             format!("{point}{kinds} {does}{times}")
         }
-        Part::Card(name) => format!("card {name}"),
-        Part::Bridge(name) => format!("bridge {name}"),
-        Part::Machine(name) => format!("machine {name}"),
+        Part::Card(name, numbers) => format!("card {name}{}", list(numbers)),
+        Part::Bridge(name, numbers) => format!("bridge {name}{}", list(numbers)),
+        Part::Machine(name, numbers) => format!("machine {name}{}", list(numbers)),
+        Part::Guest(does) => format!("a guest program: {does}"),
     }
+}
+
+fn list(numbers: &[(&str, u64)]) -> String {
+    numbers.iter().map(|(name, value)| format!(" {name}={value:#x}")).collect()
 }

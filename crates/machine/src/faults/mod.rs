@@ -51,12 +51,15 @@ pub enum Part {
         /// To how many operations, unless the scenario says.
         times: u64,
     },
-    /// It happens at once in the card.
-    Card(&'static str),
+    /// It happens at once in the card, with these numbers unless the scenario
+    /// gives others.
+    Card(&'static str, &'static [(&'static str, u64)]),
     /// It happens at once in the host bridge.
-    Bridge(&'static str),
+    Bridge(&'static str, &'static [(&'static str, u64)]),
     /// It happens at once in the machine around it.
-    Machine(&'static str),
+    Machine(&'static str, &'static [(&'static str, u64)]),
+    /// A program of the guest does it; nothing is injected.
+    Guest(&'static str),
 }
 
 /// What happens to an operation, with the number that holds unless the

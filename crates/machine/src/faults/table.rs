@@ -63,8 +63,8 @@ pub const TABLE: &[Fault] = &[
         ways: &[Way {
             name: "late",
             parts: &[
-                At { point: "afu-command", kinds: &["afu-sync"], does: Hold(Ticks::secs(45)), times: 2 },
-                At { point: "afu-command", kinds: &["context-reset"], does: Drop, times: 2 },
+                At { point: "afu-command", kinds: &["afu-sync"], does: Hold(Ticks::secs(15)), times: 1 },
+                At { point: "afu-command", kinds: &["context-reset"], does: Drop, times: 1 },
             ],
         }],
         shown: NotYet,
@@ -85,7 +85,10 @@ pub const TABLE: &[Fault] = &[
         name: "sync-ineffective",
         form: "the AFU sync is acknowledged, the AFU's copy of RHT and LXT is not refreshed",
         expected: "none: data in the wrong place",
-        ways: &[],
+        ways: &[Way {
+            name: "forget",
+            parts: &[At { point: "sync-effect", kinds: &["forget"], does: Drop, times: 1 }],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -93,7 +96,13 @@ pub const TABLE: &[Fault] = &[
         name: "rrq-no-interrupt",
         form: "an RRQ entry without its interrupt",
         expected: "waits for the next interrupt, or 30 s SCSI timeout",
-        ways: &[],
+        ways: &[
+            Way { name: "lost", parts: &[At { point: "afu-irq", kinds: &["rrq"], does: Drop, times: 1 }] },
+            Way {
+                name: "late",
+                parts: &[At { point: "afu-irq", kinds: &["rrq"], does: Hold(Ticks::millis(5)), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -101,7 +110,7 @@ pub const TABLE: &[Fault] = &[
         name: "rrq-interrupt-spurious",
         form: "LISN 2 without an RRQ entry",
         expected: "IRQ_NONE; \"nobody cared\" after 100,000",
-        ways: &[],
+        ways: &[Way { name: "spurious", parts: &[Card("lisn", &[("value", 2)])] }],
         shown: NotYet,
     },
     Fault {
@@ -109,7 +118,17 @@ pub const TABLE: &[Fault] = &[
         name: "rrq-entry-wrong",
         form: "wrong toggle, duplicate, or an address that is no command",
         expected: "stall; double completion; wild pointer",
-        ways: &[],
+        ways: &[
+            Way { name: "toggle", parts: &[At { point: "rrq", kinds: &["toggle"], does: Drop, times: 1 }] },
+            Way {
+                name: "duplicate",
+                parts: &[At { point: "rrq", kinds: &["duplicate"], does: Drop, times: 1 }],
+            },
+            Way {
+                name: "address",
+                parts: &[At { point: "rrq", kinds: &["address"], does: Value(0x10), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -117,7 +136,10 @@ pub const TABLE: &[Fault] = &[
         name: "rrq-before-data",
         form: "the RRQ entry comes before IOASA or data",
         expected: "silent corruption",
-        ways: &[],
+        ways: &[Way {
+            name: "early",
+            parts: &[At { point: "rrq", kinds: &["early"], does: Hold(Ticks::millis(1)), times: 1 }],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -125,7 +147,16 @@ pub const TABLE: &[Fault] = &[
         name: "room-wrong",
         form: "cmd_room reads 0 or all ones",
         expected: "HOST_BUSY and requeue; busy and EEH check",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "zero",
+                parts: &[At { point: "afu-load", kinds: &["CMD_ROOM"], does: Value(0), times: 50 }],
+            },
+            Way {
+                name: "ones",
+                parts: &[At { point: "afu-load", kinds: &["CMD_ROOM"], does: Value(u64::MAX), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -133,7 +164,7 @@ pub const TABLE: &[Fault] = &[
         name: "room-violation",
         form: "intr_status 0x10 with LISN 1",
         expected: "logged for the master, context exit for a user",
-        ways: &[],
+        ways: &[Way { name: "status", parts: &[Card("sync-error", &[("value", 0x10)])] }],
         shown: NotYet,
     },
     Fault {
@@ -141,7 +172,17 @@ pub const TABLE: &[Fault] = &[
         name: "afu-dma-error",
         form: "intr_status 0x08, 0x04 or 0x02: IOARCB, IOASA or RRQ cannot be reached",
         expected: "\"unexpected interrupt\", the command times out",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "ioarcb",
+                parts: &[At { point: "afu-dma", kinds: &["ioarcb"], does: Fail(0), times: 1 }],
+            },
+            Way {
+                name: "ioasa",
+                parts: &[At { point: "afu-dma", kinds: &["ioasa"], does: Fail(0), times: 1 }],
+            },
+            Way { name: "rrq", parts: &[At { point: "afu-dma", kinds: &["rrq"], does: Fail(0), times: 1 }] },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -149,7 +190,10 @@ pub const TABLE: &[Fault] = &[
         name: "interrupt-spurious",
         form: "LISN 1 or 3 with status 0",
         expected: "\"spurious interrupt\"",
-        ways: &[],
+        ways: &[
+            Way { name: "sync", parts: &[Card("lisn", &[("value", 1)])] },
+            Way { name: "async", parts: &[Card("lisn", &[("value", 3)])] },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -159,7 +203,7 @@ pub const TABLE: &[Fault] = &[
         expected: "abort FAILED, LUN reset, host reset",
         ways: &[
             Way {
-                name: "hold",
+                name: "slow",
                 parts: &[At {
                     point: "afu-command",
                     kinds: &["context-reset"],
@@ -227,7 +271,25 @@ pub const TABLE: &[Fault] = &[
         name: "afu-reads-odd",
         form: "interface_version all ones, afu_port_sel odd, LISN left in ctx_ctrl after a reset",
         expected: "probe -EINVAL; port count; WARN",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "interface-version",
+                parts: &[At {
+                    point: "afu-load",
+                    kinds: &["INTERFACE_VERSION"],
+                    does: Value(u64::MAX),
+                    times: 1,
+                }],
+            },
+            Way {
+                name: "port-select",
+                parts: &[At { point: "afu-load", kinds: &["AFU_PORT_SEL"], does: Value(5), times: 1 }],
+            },
+            Way {
+                name: "lisn",
+                parts: &[At { point: "afu-load", kinds: &["CTX_CTRL"], does: Value(2), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -235,7 +297,10 @@ pub const TABLE: &[Fault] = &[
         name: "capability-ignored",
         form: "a store to ctx_cap has no effect",
         expected: "\"ctx may be closed\", attach -EAGAIN",
-        ways: &[],
+        ways: &[Way {
+            name: "ignored",
+            parts: &[At { point: "afu-store", kinds: &["CTX_CAP"], does: Drop, times: 1 }],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -243,7 +308,17 @@ pub const TABLE: &[Fault] = &[
         name: "vpd-bad",
         form: "VPD missing, short, or with a bad WWPN",
         expected: "probe -ENODEV, or \"WWPN not found\"",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "missing",
+                parts: &[At { point: "vpd", kinds: &["load"], does: Value(0), times: 64 }],
+            },
+            Way { name: "silent", parts: &[At { point: "vpd", kinds: &["load"], does: Drop, times: 1 }] },
+            Way {
+                name: "wrong",
+                parts: &[At { point: "vpd", kinds: &["load"], does: Value(0x7A7A_7A7A), times: 64 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -251,7 +326,13 @@ pub const TABLE: &[Fault] = &[
         name: "port-stuck",
         form: "a port never goes offline or online",
         expected: "10 s for each wait, probe goes on",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "offline",
+                parts: &[At { point: "port", kinds: &["offline"], does: Drop, times: 1 }],
+            },
+            Way { name: "online", parts: &[At { point: "port", kinds: &["online"], does: Drop, times: 1 }] },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -259,7 +340,21 @@ pub const TABLE: &[Fault] = &[
         name: "async-interrupt",
         form: "aintr_status bits with LISN 3: one, all, or a storm",
         expected: "what section 12 of the contract says for each bit; a storm starves a CPU",
-        ways: &[],
+        ways: &[
+            Way { name: "link-up", parts: &[Card("async", &[("value", 0x01)])] },
+            Way { name: "link-down", parts: &[Card("async", &[("value", 0x02)])] },
+            Way { name: "login", parts: &[Card("async", &[("value", 0x04)])] },
+            Way { name: "login-failed", parts: &[Card("async", &[("value", 0x08)])] },
+            Way { name: "login-retry", parts: &[Card("async", &[("value", 0x10)])] },
+            Way { name: "crc", parts: &[Card("async", &[("value", 0x20)])] },
+            Way { name: "logo", parts: &[Card("async", &[("value", 0x40)])] },
+            Way { name: "other", parts: &[Card("async", &[("value", 0x80)])] },
+            Way { name: "all", parts: &[Card("async", &[("value", 0xFF)])] },
+            Way {
+                name: "storm",
+                parts: &[Card("async", &[("value", 0x01), ("times", 20000), ("span", 50_000)])],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -267,7 +362,11 @@ pub const TABLE: &[Fault] = &[
         name: "link-down",
         form: "a port loses its link, with I/O in flight or before selection",
         expected: "requeue, or NO_CONNECT",
-        ways: &[],
+        ways: &[
+            Way { name: "pulled", parts: &[Card("cable-out", &[])] },
+            Way { name: "plugged", parts: &[Card("cable-in", &[])] },
+            Way { name: "fails", parts: &[At { point: "fc", kinds: &[], does: Fail(0x57), times: 1 }] },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -275,7 +374,10 @@ pub const TABLE: &[Fault] = &[
         name: "port-logged-out",
         form: "LOGO, or not logged in: fc_rc 0x54",
         expected: "DID_ERROR, retry",
-        ways: &[],
+        ways: &[Way {
+            name: "logo",
+            parts: &[Card("logo", &[]), At { point: "fc", kinds: &[], does: Fail(0x54), times: 1 }],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -283,7 +385,16 @@ pub const TABLE: &[Fault] = &[
         name: "frame-loss",
         form: "frames are lost or fail their CRC: fc_rc 0x52, 0x58, 0x59, 0x5B, CRC counter",
         expected: "retry; link reset at the threshold",
-        ways: &[],
+        ways: &[
+            Way { name: "abort", parts: &[At { point: "fc", kinds: &[], does: Fail(0x52), times: 1 }] },
+            Way { name: "aborted", parts: &[At { point: "fc", kinds: &[], does: Fail(0x58), times: 1 }] },
+            Way {
+                name: "abort-failed",
+                parts: &[At { point: "fc", kinds: &[], does: Fail(0x59), times: 1 }],
+            },
+            Way { name: "length", parts: &[At { point: "fc", kinds: &[], does: Fail(0x5B), times: 1 }] },
+            Way { name: "crc", parts: &[Card("crc-errors", &[("value", 101)])] },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -291,7 +402,25 @@ pub const TABLE: &[Fault] = &[
         name: "global-sync-lost",
         form: "the global sync of a link reset is delayed, dropped or fails",
         expected: "as for other syncs, in the worker; host reset from there",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "drop",
+                parts: &[At { point: "afu-command", kinds: &["afu-sync"], does: Drop, times: 1 }],
+            },
+            Way {
+                name: "fail",
+                parts: &[At { point: "afu-command", kinds: &["afu-sync"], does: Fail(0x22), times: 1 }],
+            },
+            Way {
+                name: "hold",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["afu-sync"],
+                    does: Hold(Ticks::secs(3)),
+                    times: 1,
+                }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -299,7 +428,35 @@ pub const TABLE: &[Fault] = &[
         name: "scsi-status",
         form: "BUSY, TASK SET FULL or RESERVATION CONFLICT",
         expected: "retry, delay, error",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "busy",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["read", "write"],
+                    does: Fail(0x0800),
+                    times: 1,
+                }],
+            },
+            Way {
+                name: "queue-full",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["read", "write"],
+                    does: Fail(0x2800),
+                    times: 1,
+                }],
+            },
+            Way {
+                name: "reservation",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["read", "write"],
+                    does: Fail(0x1800),
+                    times: 1,
+                }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -315,7 +472,26 @@ pub const TABLE: &[Fault] = &[
         name: "check-without-sense",
         form: "CHECK CONDITION without sense, or sense without the status",
         expected: "DID_ERROR; ignored",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "no-sense",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["read", "write"],
+                    does: Fail(0x0200),
+                    times: 1,
+                }],
+            },
+            Way {
+                name: "no-status",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["read", "write"],
+                    does: Fail(0x8000_0000),
+                    times: 1,
+                }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -323,7 +499,20 @@ pub const TABLE: &[Fault] = &[
         name: "residual-wrong",
         form: "underrun, overrun, or a residual that disagrees",
         expected: "section 10 of the contract",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "underrun",
+                parts: &[At { point: "afu-command", kinds: &["read"], does: Fail(0x1000_005A), times: 1 }],
+            },
+            Way {
+                name: "overrun",
+                parts: &[At { point: "afu-command", kinds: &["read"], does: Fail(0x2000_005A), times: 1 }],
+            },
+            Way {
+                name: "mismatch",
+                parts: &[At { point: "afu-command", kinds: &["read"], does: Fail(0x005B), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -356,10 +545,10 @@ pub const TABLE: &[Fault] = &[
         form: "the PE freezes, or the bridge fences",
         expected: "EEH recovery of section 17",
         ways: &[
-            Way { name: "freeze", parts: &[Bridge("freeze")] },
-            Way { name: "mmio", parts: &[Bridge("freeze-mmio")] },
-            Way { name: "dma", parts: &[Bridge("freeze-dma")] },
-            Way { name: "fence", parts: &[Bridge("fence")] },
+            Way { name: "freeze", parts: &[Bridge("freeze", &[])] },
+            Way { name: "mmio", parts: &[Bridge("freeze-mmio", &[])] },
+            Way { name: "dma", parts: &[Bridge("freeze-dma", &[])] },
+            Way { name: "fence", parts: &[Bridge("fence", &[])] },
         ],
         shown: Scenario("freeze-io"),
     },
@@ -369,9 +558,9 @@ pub const TABLE: &[Fault] = &[
         form: "the slot reset fails, or the PE is given up",
         expected: "FAILTERM, ioctls -ENODEV except release, detach, resize",
         ways: &[
-            Way { name: "reset-fails", parts: &[Bridge("permanent")] },
-            Way { name: "dead", parts: &[Bridge("dead")] },
-            Way { name: "link-down", parts: &[Bridge("link-down")] },
+            Way { name: "reset-fails", parts: &[Bridge("permanent", &[])] },
+            Way { name: "dead", parts: &[Bridge("dead", &[])] },
+            Way { name: "link-down", parts: &[Bridge("link-down", &[])] },
         ],
         shown: Scenario("dead-phb"),
     },
@@ -380,7 +569,7 @@ pub const TABLE: &[Fault] = &[
         name: "eeh-flaky",
         form: "some reads are all ones and nothing is frozen",
         expected: "EEH false alarm, retries halved",
-        ways: &[Way { name: "lost-answers", parts: &[Bridge("flaky")] }],
+        ways: &[Way { name: "lost-answers", parts: &[Bridge("flaky", &[])] }],
         shown: Scenario("flaky"),
     },
     Fault {
@@ -388,7 +577,20 @@ pub const TABLE: &[Fault] = &[
         name: "page-fault-slow",
         form: "a page-in is slow, or never resolved, or not retried",
         expected: "retry; afu_rc 0x31/0x0A; DATA_STORAGE event",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "slow",
+                parts: &[At { point: "afu-dma", kinds: &["data"], does: Hold(Ticks::millis(20)), times: 1 }],
+            },
+            Way {
+                name: "not-retried",
+                parts: &[At { point: "afu-dma", kinds: &["data"], does: Drop, times: 1 }],
+            },
+            Way {
+                name: "refused",
+                parts: &[At { point: "afu-dma", kinds: &["data"], does: Fail(0), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -396,7 +598,12 @@ pub const TABLE: &[Fault] = &[
         name: "user-mmio-abuse",
         form: "a process misuses its problem state: alignment, size, foreign handles, no RRQ",
         expected: "SIGBUS, or bits 0x21, 0x05, 0x03, 0x02 of intr_status",
-        ways: &[],
+        ways: &[Way {
+            name: "user",
+            parts: &[Guest(
+                "stores and loads of every size and alignment, IOARCBs with foreign handles, no response queue",
+            )],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -404,7 +611,10 @@ pub const TABLE: &[Fault] = &[
         name: "user-after-reset",
         form: "user capabilities are gone after an AFU reset: afu_rc 0x21",
         expected: "the library retries after recovery",
-        ways: &[],
+        ways: &[Way {
+            name: "lun-mode",
+            parts: &[Guest("a store to lun_mode resets the AFU under open contexts")],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -412,7 +622,21 @@ pub const TABLE: &[Fault] = &[
         name: "provision-failed",
         form: "LUN provisioning or AFU debug fails",
         expected: "\"send_afu_cmd failed\" with rc, ioasc and afu_extra",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "provision",
+                parts: &[At {
+                    point: "afu-command",
+                    kinds: &["lun-provision"],
+                    does: Fail(0x3100),
+                    times: 1,
+                }],
+            },
+            Way {
+                name: "debug",
+                parts: &[At { point: "afu-command", kinds: &["afu-debug"], does: Fail(0x3100), times: 1 }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -420,7 +644,18 @@ pub const TABLE: &[Fault] = &[
         name: "shutdown-stuck",
         form: "a port's shutdown never completes",
         expected: "1 s for each port, then it goes on",
-        ways: &[],
+        ways: &[
+            Way { name: "stuck", parts: &[At { point: "port", kinds: &["shutdown"], does: Drop, times: 4 }] },
+            Way {
+                name: "slow",
+                parts: &[At {
+                    point: "port",
+                    kinds: &["shutdown"],
+                    does: Hold(Ticks::millis(500)),
+                    times: 4,
+                }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -428,7 +663,7 @@ pub const TABLE: &[Fault] = &[
         name: "io-after-shutdown",
         form: "fc_rc 0x5E",
         expected: "the command counts as good",
-        ways: &[],
+        ways: &[Way { name: "shut", parts: &[At { point: "fc", kinds: &[], does: Fail(0x5E), times: 1 }] }],
         shown: NotYet,
     },
     Fault {
@@ -444,7 +679,21 @@ pub const TABLE: &[Fault] = &[
         name: "heartbeat-odd",
         form: "afu_hb frozen or jumping; another version after a reset",
         expected: "read once, ignored",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "frozen",
+                parts: &[At { point: "afu-load", kinds: &["AFU_HB"], does: Value(7), times: 1000 }],
+            },
+            Way {
+                name: "version",
+                parts: &[At {
+                    point: "afu-load",
+                    kinds: &["AFU_VERSION"],
+                    does: Value(0x3939_3939_3939_3939),
+                    times: 1,
+                }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -452,7 +701,26 @@ pub const TABLE: &[Fault] = &[
         name: "lun-table-wrong",
         form: "the LUN table reads back wrong",
         expected: "I/O of virtual LUNs to the wrong unit",
-        ways: &[],
+        ways: &[
+            Way {
+                name: "stored",
+                parts: &[At {
+                    point: "afu-store",
+                    kinds: &["FC_PORT_LUNS"],
+                    does: Value(0x0001_0000_0000_0000),
+                    times: 1,
+                }],
+            },
+            Way {
+                name: "read",
+                parts: &[At {
+                    point: "afu-load",
+                    kinds: &["FC_PORT_LUNS"],
+                    does: Value(0x0009_0000_0000_0000),
+                    times: 1,
+                }],
+            },
+        ],
         shown: NotYet,
     },
     Fault {
@@ -460,7 +728,10 @@ pub const TABLE: &[Fault] = &[
         name: "queue-stalled",
         form: "one RRQ of several stands still",
         expected: "timeouts on that queue only, abort resets only its element",
-        ways: &[],
+        ways: &[Way {
+            name: "stalled",
+            parts: &[At { point: "rrq", kinds: &["stalled"], does: Drop, times: 1_000_000 }],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -468,7 +739,7 @@ pub const TABLE: &[Fault] = &[
         name: "mmio-slow",
         form: "an MMIO load takes 1 us to 20 ms",
         expected: "long interrupt handler, room polling",
-        ways: &[],
+        ways: &[Way { name: "loads", parts: &[Machine("mmio-slow", &[("span", 20_000)])] }],
         shown: NotYet,
     },
     Fault {
@@ -476,7 +747,7 @@ pub const TABLE: &[Fault] = &[
         name: "cpu-stall",
         form: "a vCPU stands still at a chosen place, or an IPI is late",
         expected: "the races of section 20",
-        ways: &[],
+        ways: &[Way { name: "stall", parts: &[Machine("stall", &[("span", 50_000_000)])] }],
         shown: NotYet,
     },
     Fault {
@@ -492,7 +763,10 @@ pub const TABLE: &[Fault] = &[
         name: "credits-lost",
         form: "aborted commands in SQ mode do not give their credits back",
         expected: "HOST_BUSY after about 254",
-        ways: &[],
+        ways: &[Way {
+            name: "aborted",
+            parts: &[At { point: "afu-command", kinds: &["read", "write"], does: Drop, times: 1 }],
+        }],
         shown: NotYet,
     },
     Fault {
@@ -500,7 +774,13 @@ pub const TABLE: &[Fault] = &[
         name: "error-injection",
         form: "the ports' own ERRINJ registers, temperature and wear by AFU debug",
         expected: "as frame-loss and media-error",
-        ways: &[],
+        ways: &[Way {
+            name: "write-lba",
+            parts: &[
+                Card("port-store", &[("offset", 0x3A8), ("value", 0)]),
+                Card("port-store", &[("offset", 0x3A0), ("value", 0x8011_0000)]),
+            ],
+        }],
         shown: NotYet,
     },
 ];

@@ -83,6 +83,12 @@ impl Known<'_> {
             let what = format!("way of `{}`", fault.name);
             problems.push(Problem::unknown(way.place, &what, &way.text, fault.ways.iter().map(|w| w.name)));
         }
+        let by_guest = |w: &faults::Way| w.parts.iter().any(|p| matches!(p, faults::Part::Guest(_)));
+        if fault.way(i.way.as_ref().map(|w| w.text.as_str())).is_some_and(by_guest) {
+            let message =
+                format!("a program of the guest brings `{}` about; nothing is injected", fault.name);
+            problems.push(Problem::at(i.fault.place, message));
+        }
         if i.adapter >= adapters {
             let message = format!("there is no adapter {}: the scenario has {adapters}", i.adapter);
             problems.push(Problem::at(i.fault.place, message));

@@ -1,5 +1,6 @@
 //! The AFU on its bench, as the driver and the library use it.
 
+mod faults;
 mod more;
 mod registers;
 
@@ -7,7 +8,7 @@ use super::bench::Bench;
 use super::codes::*;
 use super::config::{AfuConfig, TableCache};
 use super::ioarcb::{Endian, Ioarcb};
-use super::regs::{ctrl, global, host};
+use super::regs::{ctrl, fc, global, host};
 use super::*;
 use fabric::{Effect, Injector, Point, Record, Ticks};
 

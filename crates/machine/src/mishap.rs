@@ -1,0 +1,106 @@
+//! What goes wrong by itself: in a card, in its host bridge, or in the
+//! machine around them.
+
+use crate::faults::Part;
+use crate::machine::Machine;
+use fabric::{Injector, Mishap, NotDone, Ticks};
+use serde::Serialize;
+
+/// CPUs that stand still and accesses that take long.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Slowness {
+    /// Until when each CPU stands still; CPUs beyond the list do not.
+    stalled: Vec<Ticks>,
+    /// What each MMIO load takes longer, and until when.
+    mmio: Option<(Ticks, Ticks)>,
+}
+
+impl Slowness {
+    /// True if CPU `n` stands still at `now`.
+    pub fn stalls(&self, n: usize, now: Ticks) -> bool {
+        self.stalled.get(n).is_some_and(|until| now < *until)
+    }
+    /// When the next CPU goes on.
+    pub fn next_end(&self, now: Ticks) -> Ticks {
+        self.stalled.iter().copied().filter(|until| *until > now).min().unwrap_or(Ticks::NEVER)
+    }
+    /// CPU `n` stands still until `until`, or longer if it already does.
+    pub fn stall(&mut self, n: usize, until: Ticks) {
+        if self.stalled.len() <= n {
+            self.stalled.resize(n + 1, Ticks(0));
+        }
+        self.stalled[n] = self.stalled[n].max(until);
+    }
+    /// How much longer one MMIO load takes at `now`.
+    pub fn mmio_load(&self, now: Ticks) -> Option<Ticks> {
+        self.mmio.filter(|(_, until)| now < *until).map(|(extra, _)| extra)
+    }
+}
+
+fn span(what: &Mishap<'_>) -> Result<Ticks, NotDone> {
+    what.get("span").map(Ticks).ok_or(NotDone::Field { field: "span", must: "a length of time" })
+}
+
+impl Machine {
+    /// Something goes wrong by itself: in the card of `adapter`, in its host
+    /// bridge, or in the machine around them.
+    pub fn mishap(
+        &mut self,
+        adapter: usize,
+        part: &Part,
+        fields: &[(&str, u64)],
+        inject: &mut dyn Injector,
+    ) -> Result<(), NotDone> {
+        let now = self.now();
+        let (name, own) = match *part {
+            Part::At { .. } => return Err(NotDone::NotNow("it waits for operations")),
+            Part::Guest(_) => return Err(NotDone::NotNow("a program of the guest does it")),
+            Part::Card(name, own) | Part::Bridge(name, own) | Part::Machine(name, own) => (name, own),
+        };
+        let all: Vec<(&str, u64)> = fields.iter().chain(own).copied().collect();
+        let what = Mishap { name, fields: &all };
+        match part {
+            Part::Card(..) => self
+                .bus(inject)
+                .with_platform(now, |p, w| p.with_function(adapter, w, |f, cx| f.mishap(&what, cx)))
+                .unwrap_or(Err(NotDone::NotNow("there is no such adapter"))),
+            Part::Bridge(..) => self.bus(inject).with_platform(now, |p, w| p.mishap(adapter, &what, w)),
+            _ => self.mishap_here(&what),
+        }
+    }
+
+    fn mishap_here(&mut self, what: &Mishap<'_>) -> Result<(), NotDone> {
+        match what.name {
+            "stall" => {
+                let n = what.get("cpu").map_or_else(|| self.current_cpu(), |n| n as usize);
+                if n >= self.cpus.len() {
+                    return Err(NotDone::Field { field: "cpu", must: "a CPU of this machine" });
+                }
+                self.stall(n, span(what)?);
+                Ok(())
+            }
+            "mmio-slow" => {
+                let lasts = Ticks(what.get("lasts").unwrap_or(u64::MAX));
+                self.slowness.mmio = Some((span(what)?, self.now() + lasts));
+                Ok(())
+            }
+            other => Err(NotDone::Unknown(other.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_ends_and_the_longer_one_counts() {
+        let mut s = Slowness::default();
+        assert_eq!((s.stalls(0, Ticks(0)), s.next_end(Ticks(0))), (false, Ticks::NEVER));
+        s.stall(1, Ticks(50));
+        s.stall(1, Ticks(20));
+        assert_eq!(s.next_end(Ticks(0)), Ticks(50));
+        assert!(s.stalls(1, Ticks(49)) && !s.stalls(0, Ticks(49)) && !s.stalls(1, Ticks(50)));
+        assert_eq!(s.next_end(Ticks(50)), Ticks::NEVER);
+    }
+}
