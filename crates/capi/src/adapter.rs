@@ -45,8 +45,8 @@ pub struct AdapterConfig {
 const VPD_NAMES: usize = 4;
 
 impl AdapterConfig {
-    /// The card around an AFU, the `number`-th (from 0) of its machine.
-    pub fn of(afu: &AfuConfig, number: usize) -> AdapterConfig {
+    /// The card around an AFU.
+    pub fn of(afu: &AfuConfig) -> AdapterConfig {
         // Unspecified: which of the ids 0477, 044b and 04cf a Corsa had; its
         // programs tell 04cf apart.
         let (device_id, afu_device_id, name) = match afu.variant {
@@ -69,7 +69,7 @@ impl AdapterConfig {
             vpd: Vpd {
                 name: name.to_owned(),
                 part_number: "00CAPI1".to_owned(),
-                serial: format!("SIM{:07}", number + 1),
+                serial: format!("SIM{:07}", u32::from(afu.number) + 1),
                 wwpns,
             },
         }
@@ -78,7 +78,7 @@ impl AdapterConfig {
 
 impl Default for AdapterConfig {
     fn default() -> Self {
-        AdapterConfig::of(&AfuConfig::corsa(), 0)
+        AdapterConfig::of(&AfuConfig::corsa())
     }
 }
 

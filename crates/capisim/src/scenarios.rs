@@ -20,6 +20,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("probe", include_str!("../../../scenarios/probe.toml")),
     ("adapters", include_str!("../../../scenarios/adapters.toml")),
     ("many-luns", include_str!("../../../scenarios/many-luns.toml")),
+    ("card", include_str!("../../../scenarios/card.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),
     ("fence-idle", include_str!("../../../scenarios/fence-idle.toml")),
     ("fence-io", include_str!("../../../scenarios/fence-io.toml")),

@@ -2,7 +2,7 @@
 
 use crate::scenario::{AdapterSpec, LunSpec, Scenario};
 use capi::adapter::{Adapter, AdapterConfig};
-use capi::afu::{AfuConfig, SisliteAfu, Variant};
+use capi::afu::{AfuConfig, SisliteAfu, TableCache, Variant};
 use capi::flash::LunConfig;
 pub use capi::flash::{LunStore, Profile, StoreError};
 use fabric::PciFunction;
@@ -54,16 +54,16 @@ pub fn build(scenario: &Scenario, seed: u64, stores: Stores) -> Vec<Box<dyn PciF
             afu.attach_store(unit, store);
         }
     }
-    let plug = |(number, afu): (usize, SisliteAfu)| -> Box<dyn PciFunction> {
-        let card = AdapterConfig::of(afu.config(), number);
+    let plug = |afu: SisliteAfu| -> Box<dyn PciFunction> {
+        let card = AdapterConfig::of(afu.config());
         Box::new(Adapter::new(card, afu))
     };
-    afus.into_iter().enumerate().map(plug).collect()
+    afus.into_iter().map(plug).collect()
 }
 
 fn afu(spec: &AdapterSpec, adapter: usize, seed: u64) -> SisliteAfu {
     let variant = Variant::named(&spec.variant).expect("the reader knows the same names");
-    let base = AfuConfig::of(variant).numbered(adapter);
+    let base = AfuConfig::of(variant).numbered(adapter as u16);
     let unit = |(n, lun): (u16, &LunSpec)| {
         let (ports, number) = base.place_of_unit(n);
         // Units of different adapters are different disks.
@@ -79,5 +79,6 @@ fn afu(spec: &AdapterSpec, adapter: usize, seed: u64) -> SisliteAfu {
         }
     };
     let luns = (0..).zip(&spec.luns).map(unit).collect();
-    SisliteAfu::new(AfuConfig { luns, ..base }, seed.wrapping_add(adapter as u64))
+    let cache = if spec.strict_tables { TableCache::Strict } else { TableCache::None };
+    SisliteAfu::new(AfuConfig { luns, cache, ..base }, seed.wrapping_add(adapter as u64))
 }

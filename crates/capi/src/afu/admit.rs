@@ -306,7 +306,7 @@ impl SisliteAfu {
     }
 
     /// Compares what the target would move with the host's buffer.
-    fn fit(&self, cmd: &mut Command, plan: Plan) -> Result<(), Stop> {
+    pub(super) fn fit(&self, cmd: &mut Command, plan: Plan) -> Result<(), Stop> {
         let (len, to_host) = plan.transfer();
         let data_len = u64::from(cmd.rcb.data_len);
         if len > 0 && data_len > 0 && to_host == cmd.rcb.host_write() {

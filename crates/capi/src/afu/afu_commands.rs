@@ -1,8 +1,10 @@
-//! Commands that the AFU itself performs: syncs and task management.
+//! Commands that the AFU itself performs: syncs, task management, and the
+//! way to LUN provisioning and debug.
 
 use super::SisliteAfu;
 use super::codes::*;
 use super::command::{Command, NO_PORT, Stage};
+use super::config::{INTVER_CAP_DEBUG, INTVER_CAP_LUN_PROVISION};
 use super::engine::Stop;
 use super::ioarcb::Ioasa;
 use super::regs::global;
@@ -22,10 +24,12 @@ impl SisliteAfu {
     /// Checks an AFU command. A sync takes effect here: what is fetched from
     /// now on is new; it completes when nothing uses what was old.
     pub(super) fn afu_command(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
-        // Unspecified: the answer to commands and modes the AFU has not got.
-        // LUN provisioning and debug are not modelled on any variant yet.
-        if !cmd.is_sync() || cmd.mode() > AFU_GSYNC {
-            return Err(Stop::End(Ioasa::afu(AFU_RC_CAP_VIOLATION, 0)));
+        match cmd.rcb.cdb[0] {
+            AFU_CMD_SYNC if cmd.mode() <= AFU_GSYNC => {}
+            AFU_CMD_LUN_PROVISION if self.config.can(INTVER_CAP_LUN_PROVISION) => return Ok(()),
+            AFU_CMD_DEBUG if self.config.can(INTVER_CAP_DEBUG) => return self.check_debug(cmd),
+            // Unspecified: the answer to commands and modes the AFU has not got.
+            _ => return Err(Stop::End(Ioasa::afu(AFU_RC_CAP_VIOLATION, 0))),
         }
         if self.sync.is_some() {
             return Err(Stop::End(Ioasa::afu(AFU_RC_SYNC_IN_PROGRESS, 0)));

@@ -88,6 +88,13 @@ impl<'w> AfuPort<'w> for Bus<'_, 'w> {
     fn dma_probe_write(&mut self, pe: u16, ea: u64, len: usize) -> Result<(), DmaError> {
         self.host.reach(pe, ea, len, true).map(|_| ())
     }
+    fn look(&mut self, _: u16, ea: u64, out: &mut [u8]) -> bool {
+        let at = usize::try_from(ea).ok().and_then(|at| self.host.mem.get(at..)?.get(..out.len()));
+        at.is_some_and(|bytes| {
+            out.copy_from_slice(bytes);
+            true
+        })
+    }
     fn interrupt(&mut self, pe: u16, lisn: u16) {
         self.host.interrupts.push((pe, lisn));
     }

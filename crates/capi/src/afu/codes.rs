@@ -58,6 +58,9 @@ codes! {
         AFU_RC_DATA_DMA_ERR 0x31;
         /// An AFU sync command is open already.
         AFU_RC_SYNC_IN_PROGRESS 0x22;
+        /// A LUN provisioning or debug command cannot be done; `afu_extra`
+        /// says why. Unspecified: the code, which is ours.
+        AFU_RC_REFUSED 0x23;
         /// Timeout before the command reached a port.
         AFU_RC_TIMED_OUT_PRE_FC 0x50;
         /// Timeout after the command reached a port.
@@ -223,6 +226,10 @@ codes! {
 pub const AFU_CMD_SYNC: u8 = 0xC0;
 /// LUN provisioning command.
 pub const AFU_CMD_LUN_PROVISION: u8 = 0xD0;
+/// LUN provisioning: make a unit.
+pub const LUN_PROVISION_CREATE: u8 = 0;
+/// LUN provisioning: delete a unit.
+pub const LUN_PROVISION_DELETE: u8 = 1;
 /// Debug command.
 pub const AFU_CMD_DEBUG: u8 = 0xE0;
 /// Light-weight sync.

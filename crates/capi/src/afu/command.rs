@@ -163,6 +163,10 @@ impl Command {
     pub fn is_sync(&self) -> bool {
         self.rcb.is_afu() && self.rcb.cdb[0] == AFU_CMD_SYNC
     }
+    /// LUN provisioning.
+    pub fn is_provision(&self) -> bool {
+        self.rcb.is_afu() && self.rcb.cdb[0] == AFU_CMD_LUN_PROVISION
+    }
     /// Mode of an AFU sync; 0 for everything else.
     pub fn mode(&self) -> u8 {
         if self.is_sync() { self.rcb.cdb[1] } else { 0 }

@@ -70,6 +70,19 @@ pub enum TableCache {
     None,
 }
 
+/// Unit in which space is provisioned, in bytes.
+pub const PROVISION_BLOCK: u64 = 4096;
+
+/// What LUN provisioning has to give on each port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provision {
+    /// Most units of a port.
+    pub units: u64,
+    /// Space of a port in blocks of [`PROVISION_BLOCK`] bytes.
+    pub blocks: u64,
+}
+
 /// A length of time drawn evenly from `min..=max` nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,6 +151,8 @@ impl Default for Latency {
 pub struct AfuConfig {
     /// Which adapter it imitates.
     pub variant: Variant,
+    /// Which adapter of the machine it is, from 0.
+    pub number: u16,
     /// One entry per port, at most [`MAX_PORTS`].
     pub ports: Vec<PortConfig>,
     /// How commands are submitted.
@@ -164,6 +179,8 @@ pub struct AfuConfig {
     pub identity: Identity,
     /// The logical units.
     pub luns: Vec<LunConfig>,
+    /// What the LUN provisioning can give, if the image can do it at all.
+    pub provision: Provision,
     /// How long things take.
     pub latency: Latency,
 }
@@ -178,6 +195,7 @@ impl AfuConfig {
         let port = |n: u64| PortConfig { wwpn: 0x5005_0768_0140_0000 | n, plugged: true };
         AfuConfig {
             variant: Variant::Corsa,
+            number: 0,
             ports: vec![port(1), port(2)],
             cmd_mode: CmdMode::Ioarrin,
             interface_version: INTVER_CAP_IOARRIN | INTVER_1_0,
@@ -191,6 +209,8 @@ impl AfuConfig {
             direction_afu_rc: 0,
             identity: identity("IBM", "FlashSystem-9840", "1410"),
             luns: vec![LunConfig::new(0, 64 << 30), LunConfig::new(1, 64 << 30)],
+            // Unspecified: a module of 1 TiB, and how many units it takes.
+            provision: Provision { units: 16, blocks: (1 << 40) / PROVISION_BLOCK },
             latency: Latency::default(),
         }
     }
@@ -244,9 +264,10 @@ impl AfuConfig {
     }
     /// The same for the `number`-th adapter of a machine: FC port names are
     /// unique in the world.
-    pub fn numbered(mut self, number: usize) -> AfuConfig {
+    pub fn numbered(mut self, number: u16) -> AfuConfig {
+        self.number = number;
         for port in self.ports.iter_mut().filter(|p| p.wwpn != 0) {
-            port.wwpn += (number as u64) << 8;
+            port.wwpn += u64::from(number) << 8;
         }
         self
     }
@@ -265,6 +286,14 @@ impl AfuConfig {
                 (1 << (nth % ports), nth / ports)
             }
         }
+    }
+    /// World wide name of the `nth` unit that was ever provisioned here: like
+    /// those of the units that were there from the start, with a part of its own.
+    pub fn provisioned_name(&self, nth: u32) -> [u8; 16] {
+        let mut name = LunConfig::new(self.number, 0).wwid;
+        name[9] = 0xB0;
+        name[10..14].copy_from_slice(&nth.to_be_bytes());
+        name
     }
     /// Size of the problem state area: contexts, control blocks, global area,
     /// debug areas of the AFU and of each port (the tools map them).
@@ -306,7 +335,7 @@ mod tests {
             let can = [INTVER_CAP_SQ, INTVER_CAP_LUN_PROVISION, INTVER_CAP_DEBUG].map(|c| afu.can(c));
             assert_eq!(can, caps, "{name}");
             assert_eq!(afu.cmd_mode == CmdMode::Sq, afu.can(INTVER_CAP_SQ), "the driver asks only that bit");
-            let card = AdapterConfig::of(&afu, 0);
+            let card = AdapterConfig::of(&afu);
             assert_eq!((card.device_id, card.afu_device_id), ids, "{name}");
             assert_eq!(card.vpd.wwpns.len(), names, "{name}");
         }
@@ -317,8 +346,7 @@ mod tests {
     #[test]
     fn no_two_adapters_share_a_name() {
         for variant in Variant::ALL {
-            let [first, second] =
-                [0, 1].map(|n| AdapterConfig::of(&AfuConfig::of(variant).numbered(n), n).vpd);
+            let [first, second] = [0, 1].map(|n| AdapterConfig::of(&AfuConfig::of(variant).numbered(n)).vpd);
             assert_ne!(first.serial, second.serial);
             let fibre = first.wwpns.iter().any(|name| *name != 0);
             assert_eq!(fibre, first.wwpns != second.wwpns);

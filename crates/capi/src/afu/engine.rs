@@ -350,6 +350,9 @@ impl SisliteAfu {
     }
 
     fn take_data(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<(), Stop> {
+        if cmd.rcb.is_afu() {
+            return self.take_debug(cmd, bus);
+        }
         let Some(index) = cmd.unit else { return Ok(()) };
         let data_error = |e| Stop::Dma(cmd.pe, e, Area::Data);
         if std::mem::take(&mut cmd.address_error) {
@@ -424,6 +427,10 @@ impl SisliteAfu {
     fn worked(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
         cmd.stage = match () {
             () if cmd.is_sync() && cmd.sa.ioasc() == 0 => Stage::Drain,
+            () if cmd.is_provision() && cmd.sa.ioasc() == 0 => {
+                cmd.sa = self.provision(cmd, bus);
+                Stage::Ioasa
+            }
             () if cmd.rcb.is_tmf() && cmd.sa.ioasc() == 0 => {
                 self.task_management(cmd, bus);
                 Stage::Ioasa

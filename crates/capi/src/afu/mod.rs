@@ -21,11 +21,13 @@ pub mod tables;
 mod admit;
 mod afu_commands;
 mod bench;
+pub mod debug;
 mod endings;
 mod engine;
 mod faults;
 mod interrupts;
 mod mmio;
+mod provision;
 mod response;
 mod shadow;
 #[cfg(test)]
@@ -81,6 +83,10 @@ pub struct SisliteAfu {
     /// The open AFU sync.
     sync: Option<u64>,
     next_port: u8,
+    /// Units that were ever provisioned.
+    provisioned: u32,
+    /// The debug buffer, as far as it was written.
+    debug: Vec<u8>,
     rng: Rng,
 }
 
@@ -102,6 +108,8 @@ impl SisliteAfu {
             shadow: Shadow::default(),
             sync: None,
             next_port: 0,
+            provisioned: 0,
+            debug: Vec::new(),
             rng: Rng::named(seed, "afu-latency"),
             ports,
             config,
@@ -176,6 +184,7 @@ impl SisliteAfu {
         let ports = if self.config.tells_ports { (1 << self.ports.len()) - 1 } else { 0 };
         self.global.set(global::TABLE, global::AFU_PORT_SEL, ports);
         self.port_luns = vec![vec![0; PORT_LUNS]; self.ports.len()];
+        self.tell_space();
         if self.config.attention_after_reset {
             self.target.luns_mut().iter_mut().for_each(|l| l.reset(sense::POWER_ON));
         }
@@ -222,6 +231,7 @@ impl AfuModel for SisliteAfu {
         self.waiters.clear();
         self.copies.clear();
         self.sync = None;
+        self.debug = Vec::new();
         self.ports.iter_mut().for_each(FcPort::reset);
         if self.target.is_internal() {
             self.shadow = Shadow::default();

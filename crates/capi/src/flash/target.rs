@@ -119,6 +119,9 @@ pub struct Request<'a> {
     pub extent: (u64, u64),
 }
 
+/// Index of the first internal unit: those before it come and go.
+const INTERNAL: usize = 1 << 16;
+
 /// The target and its units.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Target {
@@ -170,7 +173,7 @@ impl Target {
     /// The units that the ports lead to, and the index of the first.
     fn reachable(&self) -> (&[Lun], usize) {
         match &self.internal {
-            Some(internal) if self.use_internal => (&internal.luns, self.luns.len()),
+            Some(internal) if self.use_internal => (&internal.luns, INTERNAL),
             _ => (&self.luns, 0),
         }
     }
@@ -182,6 +185,24 @@ impl Target {
     pub fn luns_mut(&mut self) -> &mut [Lun] {
         &mut self.luns
     }
+    /// Adds a unit, all zero, in the place of a removed one if there is one.
+    pub fn add(&mut self, config: LunConfig) {
+        let unit = Lun::new(config, self.seed);
+        match self.luns.iter_mut().find(|l| l.config.ports == 0) {
+            Some(place) => *place = unit,
+            None => self.luns.push(unit),
+        }
+    }
+    /// Takes the unit at an index away from a port. What no port leads to
+    /// any more keeps its place and loses its blocks.
+    pub fn remove(&mut self, index: usize, port: u8) {
+        let Some(lun) = self.luns.get_mut(index) else { return };
+        lun.config.ports &= !(1 << (port & 7));
+        let (config, gone) = (lun.config.clone(), lun.config.ports == 0);
+        if gone {
+            *lun = Lun::new(config, self.seed);
+        }
+    }
     /// Index of the unit that `lun_id` names on `port`.
     pub fn find(&self, port: u8, lun_id: u64) -> Option<usize> {
         let number = lun_number(lun_id)?;
@@ -191,7 +212,7 @@ impl Target {
     /// The unit at an index that [`Target::find`] gave.
     pub fn unit(&mut self, index: usize) -> Option<&mut Lun> {
         let internal = self.internal.as_mut().map_or(&mut [][..], |i| &mut i.luns);
-        match index.checked_sub(self.luns.len()) {
+        match index.checked_sub(INTERNAL) {
             None => self.luns.get_mut(index),
             Some(at) => internal.get_mut(at),
         }

@@ -239,7 +239,7 @@ fn vpd_handshake_delivers_a_well_formed_list() {
     c.cfg_write(0x4A, 2, 0x8000);
     c.pass(Ticks::micros(10));
     assert_eq!(c.cfg_read(0x4A, 2), 0);
-    assert!(AdapterConfig::of(&AfuConfig::flash_gt_plus(), 9).vpd.bytes().len() <= 256);
+    assert!(AdapterConfig::of(&AfuConfig::flash_gt_plus()).vpd.bytes().len() <= 256);
 }
 
 #[test]

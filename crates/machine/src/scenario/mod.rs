@@ -77,6 +77,8 @@ pub struct AdapterSpec {
     pub variant: String,
     /// Its logical units.
     pub luns: Vec<LunSpec>,
+    /// The AFU keeps table entries until a sync.
+    pub strict_tables: bool,
 }
 
 /// A logical unit.

@@ -120,7 +120,8 @@ fn adapter(t: &Tree, drives: &[Profile], problems: &mut Vec<Problem>) -> Adapter
     if luns.is_empty() {
         luns = vec![LunSpec::new(64 << 30, 4096); 2];
     }
-    AdapterSpec { variant: t.text("variant").unwrap_or_default(), luns }
+    let strict_tables = t.text("tables").is_none_or(|kept| kept == "strict");
+    AdapterSpec { variant: t.text("variant").unwrap_or_default(), luns, strict_tables }
 }
 
 fn actor(t: &Tree) -> Actor {

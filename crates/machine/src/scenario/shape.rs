@@ -138,6 +138,11 @@ static ADAPTER: Table = Table {
     keys: &[
         req("variant", Shape::Word(VARIANTS), "which product"),
         opt("lun", Shape::Tables(&LUN), "logical units (default: two of 64GiB)"),
+        opt(
+            "tables",
+            Shape::Word(&["strict", "none"]),
+            "what the AFU keeps of resource handle and translation tables: everything until a sync (default), or nothing",
+        ),
     ],
     heads: &[],
     common: &[],
