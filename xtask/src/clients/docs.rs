@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{BLOCK_BYTES, BOOTS, DISK_BYTES, PeerDisk};
+use super::table::{BOOTS, DISK_BYTES, PeerDisk};
 use crate::guest::clients::PACKAGES;
 
 /// The page.
@@ -12,7 +12,7 @@ pub fn page() -> String {
          Written by `cargo xtask docs` from `xtask/src/clients/table.rs`.\n\n\
          `cargo xtask clients` runs programs of the distribution ({packages}; their versions and libraries come from the package index)\n\
          in the guest, on a disk of the adapter, and the same programs on QEMU's SCSI disk (`-M powernv9`, `scsi-hd` behind virtio-scsi)\n\
-         with the same kernel. Both disks have {mib} MiB in blocks of {BLOCK_BYTES} bytes. A client passes if output and exit status are the\n\
+         with the same kernel. Both disks have {mib} MiB in blocks of one size. A client passes if output and exit status are the\n\
          same on both, apart from the lines that its row excepts, and the exit status is the one in the table.\n\n\
          `--client NAME` and `--variant VARIANT` choose; `--format json` prints an array of `{{client, variant, result, detail}}`.\n\
          Results are pass, differs, failed (alike on both disks, but with a wrong exit status) and not-run. Both outputs of each client\n\
@@ -23,7 +23,7 @@ pub fn page() -> String {
     );
     for boot in BOOTS {
         // Writing to a string cannot fail.
-        let _ = writeln!(page, "\n## Boot `{}`\n", boot.name);
+        let _ = writeln!(page, "\n## Boot `{}`, blocks of {} bytes\n", boot.name, boot.block);
         if let Some(before) = boot.after {
             let _ = writeln!(
                 page,

@@ -91,6 +91,7 @@ pub struct Session {
     name: &'static str,
     clients: Vec<&'static Client>,
     peer: PeerDisk,
+    block: u64,
 }
 
 /// A boot with its images: for our machine, for QEMU's.
@@ -163,6 +164,7 @@ fn chains(args: &Args) -> Vec<Vec<Session>> {
         name: boot.name,
         clients: boot.clients.iter().filter(|client| !args.quick || client.quick).collect(),
         peer: boot.peer,
+        block: boot.block,
     };
     chains
         .iter()

@@ -7,7 +7,7 @@ use machine::report::{RunReport, Verdict};
 
 use super::console::{Ended, watch};
 use super::script::{FINISHED, PATH};
-use super::table::{BLOCK_BYTES, DISK_BYTES};
+use super::table::DISK_BYTES;
 use super::{Prepared, Session};
 use crate::test::cargo::root;
 
@@ -24,12 +24,13 @@ fn scenario(session: &Session, variant: &str) -> String {
         "schema = 1\nname = \"clients-{name}\"\nabout = \"programs of the distribution use a disk of {variant}\"\n\
          [machine]\ncpus = 2\nmemory = \"1GiB\"\ncmdline = \"{CMDLINE}\"\n\
          [guest]\nmodules = [{modules}]\ndisks = 1\nwait = \"60s\"\n\
-         [[adapter]]\nvariant = \"{variant}\"\nlun = [{{ size = \"{mib}MiB\", block = {BLOCK_BYTES} }}]\n\
+         [[adapter]]\nvariant = \"{variant}\"\nlun = [{{ size = \"{mib}MiB\", block = {block} }}]\n\
          [[actor]]\nname = \"clients\"\nprogram = \"/bin/sh\"\ndoes = [\"/{PATH}\"]\n\
          [[step]]\nname = \"power-loss\"\nwhen = {{ console = \"{FINISHED}\" }}\nthen = {{ end = true }}\n\
          [oracle]\nmust_reach = [{{ name = \"all clients ended\", console = \"{FINISHED}\" }}]\n\
          [limits]\nvirtual = \"3600s\"\nidle = \"300s\"\n",
         name = session.name,
+        block = session.block,
         modules = modules.join(", "),
         mib = DISK_BYTES >> 20,
     )
@@ -64,7 +65,12 @@ pub fn run(
         .arg("--initrd")
         .arg(&one.ours)
         .args(["--driver", "stock", "--format", "json"]);
-    command.arg("--lun").arg(format!("file={},size={}MiB", disk.display(), DISK_BYTES >> 20));
+    command.arg("--lun").arg(format!(
+        "file={},size={}MiB,block={}",
+        disk.display(),
+        DISK_BYTES >> 20,
+        session.block
+    ));
     command.arg("--out").arg(&out);
     let log = std::fs::File::create(&messages).map_err(|error| format!("{}: {error}", messages.display()))?;
     command.stdout(Stdio::piped()).stderr(log);

@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 
 use capisim::artifacts::{Artifacts, hash_bytes, write_atomically};
 
-use super::Prepared;
 use super::console::{Ended, watch};
 use super::ours::CMDLINE;
 use super::script::{FINISHED, PATH};
-use super::table::{BLOCK_BYTES, DISK_BYTES, PeerDisk};
+use super::table::{DISK_BYTES, PeerDisk};
+use super::{Prepared, Session};
 use crate::bench::qemu;
 use crate::test::cargo::root;
 
@@ -23,23 +23,24 @@ pub fn modules(peer: PeerDisk) -> &'static [&'static str] {
 }
 /// Largest transfer of one command in bytes: what our target says in its block limits.
 const MAX_TRANSFER: u64 = 16 << 20;
-/// Most bytes that one descriptor of an UNMAP can name: our target sets no other limit.
-const MAX_UNMAP: u64 = (u32::MAX as u64) * BLOCK_BYTES;
+/// Most blocks that one descriptor of an UNMAP can name: our target sets no other limit.
+const MAX_UNMAP_BLOCKS: u64 = u32::MAX as u64;
 /// Our init serves no host there.
 pub fn config(modules: &str) -> String {
     format!("mode run\nhelper -\n{modules}command spawn clients - /bin/sh /{PATH}\n")
 }
 
 /// What the disk tells of itself is set to what ours tells, where QEMU lets us.
-fn disk_options(peer: PeerDisk, disk: &Path) -> Vec<String> {
-    if peer == PeerDisk::KernelTarget {
+fn disk_options(session: &Session, disk: &Path) -> Vec<String> {
+    if session.peer == PeerDisk::KernelTarget {
         return vec![]; // it is made in the guest
     }
     let image = format!("if=none,id=disk,format=raw,discard=unmap,detect-zeroes=off,file={}", disk.display());
+    let (block, unmap) = (session.block, MAX_UNMAP_BLOCKS * session.block);
     let device = format!(
-        "scsi-hd,drive=disk,bus=scsi.0,scsi-id=0,lun=0,logical_block_size={BLOCK_BYTES},physical_block_size={BLOCK_BYTES},\
-         discard_granularity={BLOCK_BYTES},min_io_size={BLOCK_BYTES},max_io_size={MAX_TRANSFER},rotation_rate=1,scsi_version=6,\
-         max_unmap_size={MAX_UNMAP},write-cache=on,dpofua=on,serial=capisim"
+        "scsi-hd,drive=disk,bus=scsi.0,scsi-id=0,lun=0,logical_block_size={block},physical_block_size={block},\
+         discard_granularity={block},min_io_size={block},max_io_size={MAX_TRANSFER},rotation_rate=1,scsi_version=6,\
+         max_unmap_size={unmap},write-cache=on,dpofua=on,serial=capisim"
     );
     let pairs = [
         ["-device", "pnv-phb,chip-id=0,index=0,id=phb"],
@@ -99,7 +100,7 @@ impl Peer {
             vec![self.version.clone(), self.kernel_hash.clone(), CMDLINE.to_owned(), DISK_BYTES.to_string()];
         let mut keys = vec![];
         for one in chain {
-            inputs.extend(disk_options(one.session.peer, Path::new("disk")));
+            inputs.extend(disk_options(&one.session, Path::new("disk")));
             let path = &one.peer;
             inputs.push(capisim::artifacts::hash_file(path).map_err(|error| error.to_string())?.0);
             let key = hash_bytes(inputs.join("\n").as_bytes());
@@ -140,7 +141,7 @@ impl Peer {
             "stdio",
         ]);
         command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&one.peer).args(["-append", CMDLINE]);
-        command.args(disk_options(session.peer, disk)).stdin(Stdio::null()).stdout(out).stderr(log);
+        command.args(disk_options(session, disk)).stdin(Stdio::null()).stdout(out).stderr(log);
         let child = command.spawn().map_err(|error| io(&self.program, error))?;
         let (_, text) = watch(
             child,

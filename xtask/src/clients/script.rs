@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Session;
-use super::table::{BLOCK_BYTES, DISK_BYTES, LIMIT_SECONDS};
+use super::table::{DISK_BYTES, LIMIT_SECONDS};
 
 /// Where the script is in the guest, without a leading slash.
 pub const PATH: &str = "etc/clients.sh";
@@ -18,13 +18,13 @@ pub const FINISHED: &str = "capisim-client: finished";
 const FOLD: u32 = 800;
 
 /// The guest's own SCSI target: a disk in memory, of the size of ours, on a loop.
-fn kernel_target() -> String {
+fn kernel_target(block: u64) -> String {
     format!(
         "mkdir -p /var/target/pr\n\
          mount -t configfs none /sys/kernel/config\n\
          target=/sys/kernel/config/target; store=$target/core/fileio_0/disk; loop=$target/loopback/naa.5001405000000001/tpgt_1\n\
          mkdir -p $store && echo fd_dev_name=/target.disk,fd_dev_size={DISK_BYTES} >$store/control\n\
-         echo 1 >$store/enable; echo {BLOCK_BYTES} >$store/attrib/block_size\n\
+         echo 1 >$store/enable; echo {block} >$store/attrib/block_size\n\
          mkdir -p $loop/lun/lun_0 && echo naa.5001405000000002 >$loop/nexus; ln -s $store $loop/lun/lun_0/disk\n"
     )
 }
@@ -35,7 +35,7 @@ pub fn script(
     target: bool,
     mut path: impl FnMut(&str) -> Result<String, String>,
 ) -> Result<String, String> {
-    let target = if target { kernel_target() } else { String::new() };
+    let target = if target { kernel_target(session.block) } else { String::new() };
     let mut text = format!(
         "#!/bin/sh\n\
          say() {{ echo \"{MARK}$*\" >/dev/kmsg; }}\n\

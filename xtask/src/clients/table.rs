@@ -41,6 +41,8 @@ pub struct Boot {
     pub clients: &'static [Client],
     /// The disk it is compared with.
     pub peer: PeerDisk,
+    /// Bytes of a logical block on both disks.
+    pub block: u64,
     /// The boot whose disk this one finds as it was when that guest was stopped, without unmounting or flushing anything.
     pub after: Option<&'static str>,
 }
@@ -56,8 +58,6 @@ pub enum PeerDisk {
 
 /// Bytes of the disk, here and at QEMU's.
 pub const DISK_BYTES: u64 = 256 << 20;
-/// Bytes of a logical block, here and at QEMU's.
-pub const BLOCK_BYTES: u64 = 4096;
 /// Seconds of the guest's time after which a client is killed.
 pub const LIMIT_SECONDS: u32 = 300;
 
@@ -109,11 +109,24 @@ const WRONG_TYPE: &str =
 
 /// All boots.
 pub const BOOTS: &[Boot] = &[
-    Boot { name: "scsi", clients: SCSI, peer: PeerDisk::Qemu, after: None },
-    Boot { name: "reservations", clients: RESERVATIONS, peer: PeerDisk::KernelTarget, after: None },
-    Boot { name: "fio", clients: FIO, peer: PeerDisk::Qemu, after: None },
-    Boot { name: "files", clients: FILES, peer: PeerDisk::Qemu, after: None },
-    Boot { name: "files-after-power-loss", clients: FILES_AFTER, peer: PeerDisk::Qemu, after: Some("files") },
+    Boot { name: "scsi", clients: SCSI, peer: PeerDisk::Qemu, block: 4096, after: None },
+    Boot { name: "scsi-512", clients: SCSI_512, peer: PeerDisk::Qemu, block: 512, after: None },
+    Boot {
+        name: "reservations",
+        clients: RESERVATIONS,
+        peer: PeerDisk::KernelTarget,
+        block: 4096,
+        after: None,
+    },
+    Boot { name: "fio", clients: FIO, peer: PeerDisk::Qemu, block: 4096, after: None },
+    Boot { name: "files", clients: FILES, peer: PeerDisk::Qemu, block: 4096, after: None },
+    Boot {
+        name: "files-after-power-loss",
+        clients: FILES_AFTER,
+        peer: PeerDisk::Qemu,
+        block: 4096,
+        after: Some("files"),
+    },
 ];
 
 /// SCSI commands and partitions.
@@ -140,6 +153,11 @@ const SCSI: &[Client] = &[
     client("sg_modes", "MODE SENSE(10), caching page", "{sg_modes} --dbd --page=8 $sg").except(NAMED),
     client("sg_modes-6", "MODE SENSE(6), caching page", "{sg_modes} --six --dbd --page=8 $sg").except(NAMED),
     client("sg_sync", "SYNCHRONIZE CACHE(10)", "{sg_sync} $sg"),
+    client(
+        "sg_verify",
+        "VERIFY(10) and (16)",
+        "{sg_verify} --lba=0 --count=64 $sg && {sg_verify} --16 --lba=64 --count=64 $sg",
+    ),
     client("sg_start", "START STOP UNIT", "{sg_start} --start $sg"),
     client(
         "sg_dd",
@@ -244,6 +262,29 @@ dd if=$disk bs=1M count=4 iflag=direct 2>/dev/null | sha256sum",
         "{blkdiscard} --zeroout --offset 0 --length 4MiB --verbose $disk
 dd if=$disk bs=1M count=4 iflag=direct 2>/dev/null | sha256sum",
     ),
+];
+
+/// The same disk in blocks of 512 bytes.
+const SCSI_512: &[Client] = &[
+    client("sg_readcap-10-512", "READ CAPACITY(10)", "{sg_readcap} $sg"),
+    client("sg_readcap-16-512", "READ CAPACITY(16)", "{sg_readcap} --long $sg")
+        .except(&[except("lbprz=", READS_ZEROS)]),
+    client("sg_dd-512", "READ and WRITE of any number of blocks", "dd if=/dev/urandom of=/tmp/in bs=512 count=333 2>/dev/null
+{sg_dd} if=/tmp/in of=$sg bs=512 seek=1001 count=333 bpt=13 2>&1
+{sg_dd} if=$sg of=/tmp/out bs=512 skip=1001 count=333 bpt=64 cdbsz=16 2>&1
+cmp /tmp/in /tmp/out && echo same"),
+    client("sg_write_same-512", "WRITE SAME(10) with a pattern", "yes pattern | head -c 512 >/tmp/in
+{sg_write_same} --10 --in=/tmp/in --lba=2001 --num=99 --xferlen=512 $sg || exit
+dd if=$disk bs=512 skip=2000 count=101 iflag=direct 2>/dev/null | sha256sum"),
+    client("sg_unmap-512", "UNMAP; the blocks read as zeros", "{sg_unmap} --lba=2008 --num=16 --force $sg || exit
+dd if=$disk bs=512 skip=2000 count=101 iflag=direct 2>/dev/null | sha256sum"),
+    client("lsblk-512", "what the kernel knows of the disk", "{lsblk} --bytes --nodeps --output NAME,SIZE,PHY-SEC,LOG-SEC $disk"),
+    client("parted-512", "a GPT in blocks of 512 bytes", "{parted} --script $disk mklabel gpt mkpart one 1MiB 100MiB
+{parted} --script $disk unit s print").except(&[except("Model:", "vendor and product")]),
+    client("fio-512", "crc32c of blocks of 512 bytes to 8 KiB, random, queue depth 32", "{fio} --name=t --filename=$disk --direct=1 \
+--ioengine=libaio --size=512k --bsrange=512-8k --randseed=7 --verify=crc32c --verify_fatal=1 --rw=randwrite --iodepth=32 >/tmp/fio.log 2>&1
+status=$?; [ $status = 0 ] || cat /tmp/fio.log
+grep -o 'err= *[0-9]*' /tmp/fio.log; exit $status"),
 ];
 
 /// PERSISTENT RESERVE IN and OUT, and a conflict. Each builds upon the one before.
