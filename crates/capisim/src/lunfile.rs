@@ -219,6 +219,49 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
     }
 
+    /// The child of the test below: block n says n, and then that it is flushed.
+    fn write_until_killed(path: &Path) {
+        let (mut store, _) = FileStore::open(path, Some(1 << 30)).expect("created");
+        for n in 1u64.. {
+            store.write(n * BLOCK, &n.to_be_bytes().repeat(512)).expect("written");
+            store.write((n + 1) * BLOCK, &[0xEE; 4096]).expect("written");
+            store.flush().expect("flushed");
+            println!("\nflushed {n}");
+        }
+    }
+
+    #[test]
+    fn a_kill_at_any_moment_loses_nothing_that_was_flushed() {
+        use std::io::BufRead;
+        const CHILD: &str = "CAPISIM_LUN_TEST_CHILD";
+        const NAME: &str = "lunfile::tests::a_kill_at_any_moment_loses_nothing_that_was_flushed";
+        if let Some(path) = std::env::var_os(CHILD) {
+            return write_until_killed(Path::new(&path));
+        }
+        for round in 1..5 {
+            let path = path("killed");
+            let mut child = std::process::Command::new(std::env::current_exe().expect("this test"))
+                .args([NAME, "--exact", "--nocapture"])
+                .env(CHILD, &path)
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .expect("started");
+            let lines = std::io::BufReader::new(child.stdout.take().expect("piped")).lines();
+            let flushed =
+                lines.map_while(Result::ok).filter_map(|l| l.strip_prefix("flushed ")?.parse().ok());
+            let last: u64 = flushed.take_while(|n| *n <= round * 17).last().expect("some were flushed");
+            child.kill().expect("SIGKILL");
+            child.wait().expect("gone");
+            let (mut store, _) = FileStore::open(&path, None).expect("not locked any more");
+            let mut block = [0; 4096];
+            for n in 1..=last {
+                store.read(n * BLOCK, &mut block).expect("read");
+                assert_eq!(block[..], n.to_be_bytes().repeat(512)[..], "block {n} of {last} flushed");
+            }
+            std::fs::remove_file(&path).expect("removed");
+        }
+    }
+
     #[test]
     fn an_error_of_the_host_is_one_of_the_guest() {
         // A device that is always full, and a file that cannot be written.

@@ -256,12 +256,14 @@ impl SisliteAfu {
         if cmd.rcb.is_tmf() {
             return self.check_task_management(cmd);
         }
+        self.at_unit(cmd, bus)?;
         let cdb = cmd.rcb.cdb;
         let now = bus.cx().now;
         let request = Request { now, port: cmd.port, lun_id: cmd.lun_id, cdb: &cdb, extent: cmd.extent };
         let plan = self.target.plan(&request).map_err(|r| Stop::End(Ioasa::refused(r)))?;
         self.fit(cmd, plan)?;
         self.frame_lost(cmd, bus)?;
+        self.lie_of_data(cmd);
         self.inject_error(cmd, bus)
     }
 

@@ -1,6 +1,7 @@
 //! A command on its way through the AFU.
 
 use super::codes::{AFU_CMD_DEBUG, AFU_CMD_LUN_PROVISION, AFU_CMD_SYNC};
+use super::flash_faults::DataFault;
 use super::ioarcb::{Endian, Ioarcb, Ioasa};
 use super::tables::RhtRaw;
 use crate::flash::{Plan, commands};
@@ -112,6 +113,8 @@ pub struct Command {
     pub hold: u64,
     /// Its response was written before its data, by fault injection.
     pub early: bool,
+    /// What a fault does to its data.
+    pub data_fault: Option<DataFault>,
 }
 
 impl Command {
@@ -146,6 +149,7 @@ impl Command {
             timeout: None,
             hold: 0,
             early: false,
+            data_fault: None,
         }
     }
     /// Its name in traces and at fault points.
@@ -199,7 +203,7 @@ impl Command {
     pub fn spoil(&self, piece: &mut [u8]) {
         let at = self.spoiled.and_then(|at| at.checked_sub(self.moved));
         if let Some(byte) = at.and_then(|at| piece.get_mut(at as usize)) {
-            *byte ^= 0xFF;
+            *byte ^= if self.data_fault == Some(DataFault::Flipped) { 1 } else { 0xFF };
         }
     }
     /// The target works on it.

@@ -6,6 +6,7 @@
 use super::codes::*;
 use super::command::{Area, Command, NO_PORT, Stage};
 use super::faults::Storm;
+use super::flash_faults::{DataFault, store_piece};
 use super::ioarcb::{IOARCB_LEN, Ioarcb, Ioasa};
 use super::regs::global;
 use super::{CmdMode, SisliteAfu};
@@ -373,7 +374,9 @@ impl SisliteAfu {
             cmd.spoil(&mut buffer[..n]);
             let piece = &buffer[..n];
             let done = match (&cmd.plan, self.target.unit(index as usize)) {
-                (Plan::Write { offset, .. }, Some(lun)) => lun.write(now, offset + cmd.moved, piece, through),
+                (Plan::Write { offset, .. }, Some(lun)) => {
+                    store_piece(lun, cmd, now, offset + cmd.moved, piece, through)
+                }
                 (Plan::Compare { offset, .. }, Some(lun)) => {
                     lun.compare(offset + cmd.moved, cmd.moved, piece).map(|()| now)
                 }
@@ -462,7 +465,9 @@ impl SisliteAfu {
             let bytes = match (&cmd.plan, cmd.unit.and_then(|u| self.target.unit(u as usize))) {
                 (Plan::Reply(reply), _) => reply.get(from..from + n).unwrap_or_default(),
                 (Plan::Read { offset, .. }, Some(lun)) => {
-                    lun.read(offset + cmd.moved, &mut buffer[..n]).map_err(|s| Stop::End(Ioasa::check(s)))?;
+                    let stale = cmd.data_fault == Some(DataFault::Stale);
+                    let read = lun.read(offset + cmd.moved, &mut buffer[..n], stale);
+                    read.map_err(|s| Stop::End(Ioasa::check(s)))?;
                     cmd.spoil(&mut buffer[..n]);
                     self.compare(cmd, &buffer[..n], bus);
                     &buffer[..n]

@@ -145,7 +145,7 @@ impl SisliteAfu {
                 self.each_port(what, |afu, p| afu.crc_errors(p, count, bus))
             }
             "port-store" => self.port_store(what, bus),
-            other => Err(NotDone::Unknown(other.to_owned())),
+            _ => self.flash_mishap(what, bus),
         }
     }
 

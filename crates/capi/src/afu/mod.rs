@@ -25,6 +25,7 @@ pub mod debug;
 mod endings;
 mod engine;
 mod faults;
+mod flash_faults;
 mod interrupts;
 mod mmio;
 mod provision;

@@ -94,6 +94,10 @@ impl WriteCache {
     pub fn holds(&self, block: u64) -> bool {
         self.writes.range((block, 0)..=(block, u64::MAX)).next().is_some()
     }
+    /// What the medium has of `block`, if the cache has something newer.
+    pub fn on_medium(&self, block: u64) -> Option<&Image> {
+        self.writes.range((block, 0)..=(block, u64::MAX)).next().map(|(_, kept)| &kept.before)
+    }
     /// A block is about to be overwritten; it leaves for the medium at `due`.
     /// A write that still waits is overwritten in place.
     pub fn put(&mut self, block: u64, before: impl FnOnce() -> Image, due: u64) {

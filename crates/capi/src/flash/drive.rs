@@ -57,6 +57,8 @@ pub struct Drive {
     bad: BTreeSet<u64>,
     /// Not ready before.
     ready_at: u64,
+    /// Does nothing before.
+    stuck_until: u64,
     /// Size of the unit.
     size: u64,
     /// Size of a block.
@@ -81,6 +83,7 @@ impl Drive {
             aged: 0,
             bad: BTreeSet::new(),
             ready_at: 0,
+            stuck_until: 0,
             size,
             block,
             refreshed: 0,
@@ -138,6 +141,7 @@ impl Drive {
     /// they are there and `medium` is not asked for, from the cache.
     pub fn read(&mut self, p: &Profile, now: Ticks, offset: u64, len: u64, medium: bool) -> Ticks {
         self.settle(p, now.0);
+        let now = Ticks(self.begin(now));
         if !medium && !self.cache.is_empty() && self.cache.holds(offset / self.block) {
             return Ticks(now.0 + p.cache.accept.draw(&mut self.rng));
         }
@@ -196,12 +200,12 @@ impl Drive {
             die.busy = die.free;
         }
     }
-    /// Every die is busy for `time` from now on.
-    pub fn stall(&mut self, now: Ticks, time: Ticks) {
-        for die in &mut self.dies {
-            die.free = die.free.max(now.0) + time.0;
-            die.busy = die.free;
-        }
+    /// It does nothing until `until`.
+    pub fn stick(&mut self, until: Ticks) {
+        self.stuck_until = self.stuck_until.max(until.0);
+    }
+    fn begin(&self, now: Ticks) -> u64 {
+        now.0.max(self.stuck_until)
     }
 
     /// Blocks `blocks` are about to be overwritten; `before` gives what one
@@ -225,7 +229,7 @@ impl Drive {
     /// When the write of `blocks` may be acknowledged; `through` if it has to
     /// be on the medium by then.
     pub fn written(&mut self, p: &Profile, now: Ticks, blocks: Range<u64>, through: bool) -> Ticks {
-        let mut at = now.0 + p.cache.accept.draw(&mut self.rng);
+        let mut at = self.begin(now) + p.cache.accept.draw(&mut self.rng);
         let most = (p.cache.size / self.block).max(1) as usize;
         if through {
             at = at.max(self.flush(p, now).0);
@@ -237,12 +241,13 @@ impl Drive {
     }
     /// When a change that needs no data, such as an unmap, is acknowledged.
     pub fn accept(&mut self, p: &Profile, now: Ticks) -> Ticks {
-        Ticks(now.0 + p.cache.accept.draw(&mut self.rng))
+        Ticks(self.begin(now) + p.cache.accept.draw(&mut self.rng))
     }
     /// Empties the cache; when that is done.
     pub fn flush(&mut self, p: &Profile, now: Ticks) -> Ticks {
         self.settle(p, now.0);
-        Ticks(self.with_cache(p, |cache, program| cache.flush(now.0, program)))
+        let begin = self.begin(now);
+        Ticks(self.with_cache(p, |cache, program| cache.flush(begin, program)))
     }
     /// Blocks were unmapped, or written past the cache.
     pub fn discard(&mut self, blocks: Range<u64>, unmapped: bool) {
@@ -333,6 +338,7 @@ impl Drive {
         self.dies.iter_mut().for_each(|d| (d.busy, d.free) = (0, 0));
         self.channels.iter_mut().for_each(|c| *c = Channel::default());
         self.ready_at = now.0 + p.start;
+        self.stuck_until = 0;
         back
     }
 }

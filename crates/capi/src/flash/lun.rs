@@ -196,11 +196,19 @@ impl Lun {
     pub fn read_time(&mut self, now: Ticks, offset: u64, len: u64, medium: bool) -> Ticks {
         self.drive.read(&self.config.profile, now, offset, len, medium)
     }
-    /// Reads blocks; `lba` and the length were checked.
-    pub fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), Sense> {
-        let blocks = self.blocks_of(offset, out.len());
+    /// Reads blocks; `lba` and the length were checked. `stale`: what the
+    /// medium has where the cache has something newer, elsewhere zeros.
+    pub fn read(&mut self, offset: u64, out: &mut [u8], stale: bool) -> Result<(), Sense> {
+        let (blocks, size) = (self.blocks_of(offset, out.len()), self.block() as usize);
         if let Some(bad) = self.drive.bad_block(&self.config.profile, blocks.clone()) {
             return Err(sense::READ_ERROR.at(bad));
+        }
+        if stale {
+            for (block, place) in blocks.zip(out.chunks_mut(size)) {
+                let image = self.drive.cache.on_medium(block).map_or(vec![0; size], |i| i.bytes(size));
+                place.copy_from_slice(&image[..place.len()]);
+            }
+            return Ok(());
         }
         self.backing.read(offset, out).map_err(|_| sense::READ_ERROR.at(blocks.start))
     }
@@ -230,7 +238,7 @@ impl Lun {
         let mut at = 0;
         while at < len {
             let n = (len - at).min(PIECE) as usize;
-            self.read(offset + at, &mut piece[..n])?;
+            self.read(offset + at, &mut piece[..n], false)?;
             at += n as u64;
         }
         Ok(())
@@ -240,7 +248,7 @@ impl Lun {
     /// the host's data).
     pub fn compare(&mut self, offset: u64, before: u64, data: &[u8]) -> Result<(), Sense> {
         let mut kept = vec![0; data.len()];
-        self.read(offset, &mut kept)?;
+        self.read(offset, &mut kept, false)?;
         match kept.iter().zip(data).position(|(a, b)| a != b) {
             None => Ok(()),
             Some(at) => Err(sense::MISCOMPARE.at(before + at as u64)),

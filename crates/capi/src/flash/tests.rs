@@ -219,14 +219,14 @@ fn write_same_and_unmap_change_blocks() {
     let mut t = target();
     assert_eq!(send(&mut t, 0, "41 00 00 00 00 02 00 00 03", &[9; 4096]), "ok");
     let mut out = [0; 4096 * 5];
-    t.luns_mut()[0].read(4096, &mut out).expect("read");
+    t.luns_mut()[0].read(4096, &mut out, false).expect("read");
     assert_eq!((out[4095], out[4096], out[4096 * 4 - 1], out[4096 * 4]), (0, 9, 9, 0));
     let mut list = vec![0, 22, 0, 16, 0, 0, 0, 0];
     list.extend(3u64.to_be_bytes());
     list.extend([0, 0, 0, 1, 0, 0, 0, 0]);
     let unmap = "42 00 00 00 00 00 00 00 18";
     assert_eq!(send(&mut t, 0, unmap, &list), "ok");
-    t.luns_mut()[0].read(4096, &mut out).expect("read");
+    t.luns_mut()[0].read(4096, &mut out, false).expect("read");
     assert_eq!((out[4096], out[8192], out[12288]), (9, 0, 9));
     list[15] = 0xFF;
     list[8] = 0xFF;
@@ -242,7 +242,7 @@ fn write_same_and_unmap_change_blocks() {
         "5/26/00 list 2"
     );
     assert_eq!(send(&mut t, 0, "93 01 00 00 00 00 00 00 00 02 00 00 00 01", &[]), "ok");
-    t.luns_mut()[0].read(8192, &mut out[..4096]).expect("read");
+    t.luns_mut()[0].read(8192, &mut out[..4096], false).expect("read");
     assert_eq!(out[0], 0, "NDOB writes zeros");
     assert_eq!(send(&mut t, 0, "93 00 00 00 00 00 00 00 00 02 00 00 00 01", &[7; 512]), "5/0e/03");
 }
@@ -417,10 +417,10 @@ fn a_store_of_the_program_keeps_data_and_its_errors_become_sense() {
     let lun = t.unit(0).expect("unit");
     lun.backing.attach(Box::new(disk.clone()));
     let mut out = [0; 4096];
-    lun.read(8192, &mut out).expect("works");
+    lun.read(8192, &mut out, false).expect("works");
     assert_eq!(out, [7; 4096]);
     disk.fail(Some(StoreError::Failed));
-    assert_eq!(lun.read(8192, &mut out), Err(sense::READ_ERROR.at(2)));
+    assert_eq!(lun.read(8192, &mut out, false), Err(sense::READ_ERROR.at(2)));
     assert_eq!(lun.write(Ticks(0), 8192, &out, false), Err(sense::WRITE_ERROR.at(2)));
     assert_eq!(lun.unmap(2, 1), Err(sense::WRITE_ERROR.at(2)));
     assert_eq!(lun.write_same(2, 1, &[1; 4096]), Err(sense::WRITE_ERROR.at(2)));

@@ -1,6 +1,7 @@
 //! The AFU on its bench, as the driver and the library use it.
 
 mod faults;
+mod flash_faults;
 mod host_commands;
 mod more;
 mod registers;
