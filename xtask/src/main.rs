@@ -3,8 +3,10 @@
 
 mod bench;
 mod clients;
+mod falsepos;
 mod guest;
 mod licences;
+mod mutants;
 mod run;
 mod test;
 mod tidy;
@@ -35,6 +37,10 @@ enum Task {
     Docs,
     /// Run real programs on the disks of our adapters and on QEMU's, and compare
     Clients(clients::Args),
+    /// Build drivers with one mistake each and see which oracle catches them
+    Mutants(mutants::Args),
+    /// Run the stock driver with many seeds: every oracle has to stay silent
+    Falsepos(falsepos::Args),
     /// Measure our boot beside QEMU's
     Bench(bench::Args),
 }
@@ -47,6 +53,8 @@ fn main() -> ExitCode {
         Task::Tidy => return tidy::run(),
         Task::Docs => return tidy::docs(),
         Task::Clients(args) => return clients::run(&args),
+        Task::Mutants(args) => return mutants::run(&args),
+        Task::Falsepos(args) => return falsepos::run(&args),
         Task::Bench(args) => return bench::run(&args),
     };
     let outcome = outcome.map_err(|error| (error.exit_code(), miette::Report::new(error)));

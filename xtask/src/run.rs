@@ -59,14 +59,15 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// The program, built for speed.
-fn program() -> Command {
+pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--release", "--package", "capisim", "--"]);
     command.current_dir(root());
     command
 }
 
-fn root() -> &'static Path {
+/// The workspace.
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 

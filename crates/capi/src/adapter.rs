@@ -395,7 +395,7 @@ impl<A: AfuModel + Serialize + 'static> PciFunction for Adapter<A> {
         afu.reset(&mut Port { psl, cx });
     }
     fn snoop(&mut self, what: Invalidate, cx: &mut Cx<'_>) {
-        self.psl.invalidate(what, cx);
+        self.psl.invalidate(what, "tlbie", cx);
     }
     fn set_capi_mode(&mut self, on: bool, cx: &mut Cx<'_>) {
         cx.note("capi-mode", &[("on", u64::from(on))]);

@@ -21,6 +21,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("adapters", include_str!("../../../scenarios/adapters.toml")),
     ("many-luns", include_str!("../../../scenarios/many-luns.toml")),
     ("card", include_str!("../../../scenarios/card.toml")),
+    ("churn", include_str!("../../../scenarios/churn.toml")),
+    ("lun-mode-change", include_str!("../../../scenarios/lun-mode-change.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),
     ("fence-idle", include_str!("../../../scenarios/fence-idle.toml")),
     ("fence-io", include_str!("../../../scenarios/fence-io.toml")),

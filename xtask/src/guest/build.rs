@@ -17,6 +17,9 @@ use super::store::Store;
 use super::transform::make_interruptible;
 use super::units::{CROSS, list, missing};
 
+/// Where the driver's source lies in the kernel's.
+const CXLFLASH: &str = "drivers/scsi/cxlflash";
+
 /// Where the parts of a build lie.
 pub struct Inputs<'a> {
     /// Release of the kernel.
@@ -58,7 +61,7 @@ pub fn build(store: &Store, folder: &str, inputs: &Inputs<'_>) -> Result<Built> 
 }
 
 /// The mode in which the kernel's build system is called for code that lies outside of the kernel.
-fn make(inputs: &Inputs<'_>, at: &Path, goal: &str) -> Command {
+pub fn make(inputs: &Inputs<'_>, at: &Path, folder: &str, goal: &str) -> Command {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut command = Command::new("make");
     // Nothing of the caller's environment may reach the compiler: cargo's MAKEFLAGS, DEB_*, KBUILD_*, KCFLAGS.
@@ -70,7 +73,7 @@ fn make(inputs: &Inputs<'_>, at: &Path, goal: &str) -> Command {
     command.arg("-C").arg(inputs.headers).arg(format!("-j{jobs}")).arg(format!("M={}", at.display()));
     command.arg(format!("CROSS_COMPILE={CROSS}")).arg("CONFIG_DEBUG_INFO_BTF_MODULES=");
     // No debug sections, and file names as in the kernel's own build: the module does not depend on where it was built.
-    let flags = format!("-g0 -fmacro-prefix-map={}/=drivers/scsi/cxlflash/", at.display());
+    let flags = format!("-g0 -fmacro-prefix-map={}/={folder}/", at.display());
     command.arg(format!("KCFLAGS={flags}")).arg(goal);
     command
 }
@@ -84,9 +87,9 @@ fn build_driver(
 ) -> Result<()> {
     store.progress.step(&format!("building the {name} driver"));
     let at = store.temporary(&format!("build-{name}"));
-    copy_folder(&inputs.source.join("drivers/scsi/cxlflash"), &at)?;
+    copy_folder(&inputs.source.join(CXLFLASH), &at)?;
     change(&at)?;
-    command::run(&mut make(inputs, &at, "modules"))?;
+    command::run(&mut make(inputs, &at, CXLFLASH, "modules"))?;
     let (from, to) = (at.join("cxlflash.ko"), half.join(name));
     fs::create_dir_all(&to).map_err(GuestError::io(&to, "create it"))?;
     fs::copy(&from, to.join("cxlflash.ko")).map_err(GuestError::io(from, "copy it"))?;
@@ -108,7 +111,7 @@ fn build_offsets(store: &Store, half: &Path, inputs: &Inputs<'_>) -> Result<()> 
     for (name, text) in [("Kbuild", "obj-m := offsets.o\n"), ("offsets.c", include_str!("offsets.c"))] {
         fs::write(at.join(name), text).map_err(GuestError::io(at.join(name), "write it"))?;
     }
-    command::run(&mut make(inputs, &at, "offsets.o"))?;
+    command::run(&mut make(inputs, &at, CXLFLASH, "offsets.o"))?;
     let object = at.join("offsets.o");
     let values = read_table(&read(&object)?).map_err(|reason| GuestError::Object { path: object, reason })?;
     let offsets = Offsets { schema: SCHEMA, kernel: inputs.release.to_owned(), values };
@@ -146,11 +149,12 @@ fn parse_table(table: &[u8]) -> std::result::Result<BTreeMap<String, u64>, Strin
     Ok(values)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies the files of a folder.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).map_err(GuestError::io(to, "create it"))?;
     let files = list(from)?;
     if files.is_empty() {
-        return Err(missing("linux-source", "drivers/scsi/cxlflash"));
+        return Err(missing("linux-source", CXLFLASH));
     }
     for path in files {
         let name = path.file_name().unwrap_or_default();

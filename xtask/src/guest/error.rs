@@ -68,6 +68,13 @@ pub enum GuestError {
     ))]
     Transform { path: PathBuf, reason: String },
 
+    #[error("{}: cannot make the mutant `{name}`: {reason}", .path.display())]
+    #[diagnostic(help(
+        "this kernel's source is another one: choose the new text for the mutant's row in xtask/src/mutants/table.rs, or another \
+         --kernel-version"
+    ))]
+    Mutant { name: &'static str, path: PathBuf, reason: String },
+
     #[error(
         "the rebuilt driver differs from the stock one in {section}: {reason}. A pre-fix driver built the same way would differ in \
          more than the lock"

@@ -11,6 +11,7 @@ mod command;
 mod compare;
 mod error;
 mod loader;
+pub mod mutate;
 mod programs;
 mod progress;
 mod sources;

@@ -26,7 +26,8 @@ pub fn make_interruptible(source: &str) -> Result<String, String> {
     Ok(format!("{}{statement}{}", &source[..at], &source[at + FIXED.len()..]))
 }
 
-fn exactly_one(text: &str, needle: &str, what: &str) -> Result<usize, String> {
+/// Where `needle` stands, if it stands there once.
+pub fn exactly_one(text: &str, needle: &str, what: &str) -> Result<usize, String> {
     let mut found = text.match_indices(needle);
     match (found.next(), found.count()) {
         (Some((at, _)), 0) => Ok(at),

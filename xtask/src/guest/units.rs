@@ -212,6 +212,7 @@ pub fn finish_source(store: &Store, half: &Path) -> Result<()> {
         "--strip-components=1",
         "--wildcards",
         "*/drivers/scsi/cxlflash",
+        "*/drivers/misc/cxl",
     ]);
     command::run(&mut tar)?;
     remove(&half.join("usr"))

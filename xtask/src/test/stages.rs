@@ -2,7 +2,7 @@
 
 use super::cargo::{cargo, check, test};
 use super::{Args, Counts, Failure, Outcome, Stage, determinism, fuzz};
-use crate::{bench, clients, guest, licences, tidy};
+use crate::{bench, clients, falsepos, guest, licences, tidy};
 
 /// All stages.
 pub const STAGES: &[Stage] = &[
@@ -31,6 +31,12 @@ pub const STAGES: &[Stage] = &[
         about: "the default run and its verdict, the whole adapter",
         guest: true,
         run: scenarios,
+    },
+    Stage {
+        name: "falsepos",
+        about: "oracles are silent on the stock driver",
+        guest: true,
+        run: false_positives,
     },
 ];
 
@@ -108,4 +114,17 @@ fn scenarios(_: &Args) -> Outcome {
     counts += check(&[RUN, &["--selftest", "orders,names"]].concat())?;
     counts += check(&[RUN, WHOLE_ADAPTER, &["--driver", "stock"]].concat())?;
     Ok(counts)
+}
+
+/// Correct runs of the stock driver, spread over the variants.
+fn false_positives(_: &Args) -> Outcome {
+    let repeat = "cargo xtask falsepos --runs 50";
+    let args = falsepos::Args { runs: 50, variant: vec![], first: 1, jobs: 2 };
+    let found = falsepos::counts(&args).map_err(|text| Failure::one(text, repeat))?;
+    let (silent, loud) = found.iter().fold((0, 0), |(s, l), c| (s + c.silent, l + c.loud));
+    let counts = Counts { passed: silent, failed: loud };
+    match loud {
+        0 => Ok(counts),
+        n => Err(Failure { counts, text: format!("an oracle spoke in {n} runs"), repeat: repeat.into() }),
+    }
 }

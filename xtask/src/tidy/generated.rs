@@ -12,6 +12,7 @@ const PAGES: &[Page] = &[
     ("docs/clients.md", crate::clients::docs::page),
     ("docs/faults.md", machine::faults::markdown),
     ("docs/isa.md", isa::docs::docs),
+    ("docs/mutants.md", crate::mutants::docs::docs),
     ("docs/oracles.md", machine::oracle::docs::docs),
     ("docs/scenario.schema.json", schema),
 ];

@@ -40,7 +40,7 @@ impl Psl {
         }
         let found = cx.translate.translate(cx.mem, space, ea, access)?;
         if let Some(place) = self.cache.keep(key, ea, found) {
-            note_dropped(place, cx);
+            note_dropped(place, "replaced", cx);
         }
         Ok(found)
     }
@@ -55,25 +55,24 @@ impl Psl {
         found: Translation,
         cx: &mut Cx<'_>,
     ) {
-        let now = match cx.translate.peek(cx.mem, space, ea, access) {
+        let peek = cx.translate.peek(cx.mem, space, ea, access);
+        let now = match peek {
             Peek::Unknown => return,
             Peek::At(ra) if ra == found.ra => return,
             Peek::At(ra) => ra,
             Peek::Gone | Peek::NoProcess => u64::MAX,
         };
         if let Some((pid, page)) = self.cache.mark_stale(effective_space(space, ea), ea) {
-            let store = u64::from(access == Access::Write);
-            let fields =
-                [("pid", u64::from(pid)), ("ea", page), ("ra", found.ra), ("now", now), ("store", store)];
+            let (store, tables) = (access == Access::Write, peek != Peek::NoProcess);
+            let fields = [
+                ("pid", u64::from(pid)),
+                ("ea", page),
+                ("ra", found.ra),
+                ("now", now),
+                ("store", u64::from(store)),
+                ("tables", u64::from(tables)),
+            ];
             cx.note("stale-translation", &fields);
-        }
-    }
-    /// Records an access to a process whose tables are gone while its
-    /// element is still added.
-    fn note_gone(&self, pe: u16, space: TranslationSpace, ea: u64, access: Access, cx: &mut Cx<'_>) {
-        if cx.translate.peek(cx.mem, space, ea, access) == Peek::NoProcess {
-            let fields = [("pe", u64::from(pe)), ("pid", u64::from(space.pid)), ("ea", ea)];
-            cx.note_text("protocol-error", ("what", "process-without-tables"), &fields);
         }
     }
     /// Why `pe` may not touch memory at all, if so.
@@ -132,10 +131,7 @@ impl Psl {
                 if usable { self.translate(space, at, access, cx) } else { Err(TranslateFault::BadTable) };
             let found = match found {
                 Ok(found) => found,
-                Err(fault) => {
-                    self.note_gone(pe, space, at, access, cx);
-                    return Err(self.fault(pe, at, access, fault, cx));
-                }
+                Err(fault) => return Err(self.fault(pe, at, access, fault, cx)),
             };
             let len = usize::try_from(rest_of_piece(at, found.page_shift)).map_or(rest, |n| n.min(rest));
             if !cx.mem.contains(found.ra, len as u64) {

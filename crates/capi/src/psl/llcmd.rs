@@ -285,7 +285,7 @@ impl Psl {
                 self.forget_queued(pe);
                 // Every cached copy of the element and its translations goes
                 // (CAIA 1.0, 4.4.4).
-                self.invalidate(fabric::pci::Invalidate::Pid(slot.element.pid()), cx);
+                self.invalidate(fabric::pci::Invalidate::Pid(slot.element.pid()), "remove", cx);
                 afu.removed(pe, &mut Port { psl: self, cx });
             }
             Code::Suspend => self.set_running(pe, Running::Suspended),

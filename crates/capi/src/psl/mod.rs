@@ -175,9 +175,9 @@ impl Psl {
     }
 
     /// Drops cached translations: a tlbie reaches the PSL, or it needs to.
-    pub(crate) fn invalidate(&mut self, what: Invalidate, cx: &mut Cx<'_>) {
+    pub(crate) fn invalidate(&mut self, what: Invalidate, by: &str, cx: &mut Cx<'_>) {
         for place in self.cache.invalidate(what) {
-            note_dropped(place, cx);
+            note_dropped(place, by, cx);
         }
     }
 
@@ -252,7 +252,7 @@ impl Psl {
                 let done = if regs::control::FR.get(value) == 1 { 3 } else { 0 };
                 self.p1.set(offset, regs::control::FS.with(value, done));
             }
-            regs::XSL9_IERAT => self.invalidate(Invalidate::All, cx),
+            regs::XSL9_IERAT => self.invalidate(Invalidate::All, "ierat", cx),
             _ => {}
         }
     }
@@ -274,8 +274,8 @@ impl Psl {
 }
 
 /// Records that a translation which was used too long is gone.
-pub(crate) fn note_dropped((pid, ea): cache::Place, cx: &mut Cx<'_>) {
-    cx.note("translation-dropped", &[("pid", u64::from(pid)), ("ea", ea)]);
+pub(crate) fn note_dropped((pid, ea): cache::Place, by: &str, cx: &mut Cx<'_>) {
+    cx.note_text("translation-dropped", ("by", by), &[("pid", u64::from(pid)), ("ea", ea)]);
 }
 
 /// Records an access that the CAIA does not define.

@@ -156,7 +156,7 @@ impl Psl {
     pub(super) fn purge_due(&mut self, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
         self.purge = None;
         let waiting = self.forget_faults(cx);
-        self.invalidate(Invalidate::All, cx);
+        self.invalidate(Invalidate::All, "purge", cx);
         let done = scntl::PS.with(self.p1n.get(regs::SCNTL_AN), PS_COMPLETE);
         self.p1n.set(regs::SCNTL_AN, done);
         for (pe, fault) in waiting {

@@ -3,23 +3,28 @@
 
 use super::Oracle;
 use super::elements::is_reset;
-use super::rule::{Expect, Mark, protocol_error};
+use super::rule::{Expect, Mark};
 use fabric::{Record, Ticks};
 
-/// #14. Linux clears an entry, then sends the tlbie: the use of the old
-/// translation in between is in order.
-pub(super) fn stale_translation(within: Option<Ticks>) -> Box<dyn Oracle> {
+/// A use of a translation that is gone, with the process's tables or
+/// without them. Linux clears an entry, then sends the tlbie: the use of the
+/// old translation in between is in order.
+fn followed_by_tlbie(within: Option<Ticks>, tables: u64) -> Box<dyn Oracle> {
     let within = within.unwrap_or(Ticks::millis(500));
-    Box::new(Expect::new(within, |r: &Record, marks: &mut Vec<Mark>| {
+    Box::new(Expect::new(within, move |r: &Record, marks: &mut Vec<Mark>| {
         let key = || (r.device, r.u64("pid").unwrap_or(0), r.u64("ea").unwrap_or(0));
         match r.kind {
-            "stale-translation" => {
+            "stale-translation" if r.u64("tables").unwrap_or(1) == tables => {
                 let (_, pid, ea) = key();
+                let whose = if tables == 0 { "dead process" } else { "process" };
                 let text = format!(
-                    "{ea:#x} of process {pid} is used through a translation that is gone, and no tlbie comes"
+                    "{ea:#x} of {whose} {pid} is used through a translation that is gone, and no tlbie comes"
                 );
                 marks.push(Mark::Open(key(), text));
             }
+            // A driver takes the pages of a dying process away first: if the
+            // card loses the translation with the element, no tlbie came.
+            "translation-dropped" if r.text("by") == Some("remove") => marks.push(Mark::Broken(key())),
             "translation-dropped" => marks.push(Mark::Close(key())),
             "pci-reset" => marks.push(Mark::CloseDevice(r.device)),
             _ => {}
@@ -27,16 +32,21 @@ pub(super) fn stale_translation(within: Option<Ticks>) -> Box<dyn Oracle> {
     }))
 }
 
+/// #14.
+pub(super) fn stale_translation(within: Option<Ticks>) -> Box<dyn Oracle> {
+    followed_by_tlbie(within, 1)
+}
+
 /// #15.
-pub(super) fn process_gone(r: &Record) -> Option<String> {
-    protocol_error(r, &["process-without-tables"])
+pub(super) fn process_gone(within: Option<Ticks>) -> Box<dyn Oracle> {
+    followed_by_tlbie(within, 0)
 }
 
 /// F7. The driver changes an entry, then sends the sync, which may wait for
 /// syncs of other contexts.
 pub(super) fn stale_table(within: Option<Ticks>) -> Box<dyn Oracle> {
     let within = within.unwrap_or(Ticks::secs(12));
-    Box::new(Expect::new(within, |r: &Record, marks: &mut Vec<Mark>| {
+    let expect = Expect::new(within, |r: &Record, marks: &mut Vec<Mark>| {
         let key = || (r.device, r.u64("ctx").unwrap_or(0), r.u64("handle").unwrap_or(0));
         match r.kind {
             "stale-table" => {
@@ -50,7 +60,8 @@ pub(super) fn stale_table(within: Option<Ticks>) -> Box<dyn Oracle> {
             _ if is_reset(r) => marks.push(Mark::CloseDevice(r.device)),
             _ => {}
         }
-    }))
+    });
+    Box::new(expect.at_end(Ticks::millis(200)))
 }
 
 /// F33, F46.

@@ -43,6 +43,8 @@ pub(super) enum Mark {
     Open(Key, String),
     /// It has followed.
     Close(Key),
+    /// It can no longer follow.
+    Broken(Key),
     /// For a device nothing is expected any more.
     CloseDevice(u32),
     /// For no device anything is expected any more.
@@ -53,18 +55,24 @@ pub(super) enum Mark {
 pub(super) struct Expect<R> {
     rule: R,
     within: Ticks,
+    /// The same when the run ends.
+    at_end: Ticks,
     open: BTreeMap<Key, Seen>,
 }
 
 impl<R: FnMut(&Record, &mut Vec<Mark>) + Send> Expect<R> {
     /// `rule` says what opens and closes.
     pub fn new(within: Ticks, rule: R) -> Expect<R> {
-        Expect { rule, within, open: BTreeMap::new() }
+        Expect { rule, within, at_end: within, open: BTreeMap::new() }
+    }
+    /// At the end of the run so long is long enough.
+    pub fn at_end(self, at_end: Ticks) -> Expect<R> {
+        Expect { at_end, ..self }
     }
 }
 
 impl<R: FnMut(&Record, &mut Vec<Mark>) + Send> Oracle for Expect<R> {
-    fn record(&mut self, r: &Record, _: &mut Vec<Seen>) {
+    fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
         let mut marks = vec![];
         (self.rule)(r, &mut marks);
         for mark in marks {
@@ -76,6 +84,7 @@ impl<R: FnMut(&Record, &mut Vec<Mark>) + Send> Oracle for Expect<R> {
                 Mark::Close(key) => {
                     self.open.remove(&key);
                 }
+                Mark::Broken(key) => seen.extend(self.open.remove(&key)),
                 Mark::CloseDevice(device) => self.open.retain(|key, _| key.0 != device),
                 Mark::CloseAll => self.open.clear(),
             }
@@ -90,6 +99,11 @@ impl<R: FnMut(&Record, &mut Vec<Mark>) + Send> Oracle for Expect<R> {
         self.open = later;
         let due: BTreeMap<Key, Seen> = due;
         seen.extend(due.into_values());
+    }
+    fn finish(&mut self, now: Ticks, seen: &mut Vec<Seen>) {
+        let at_end = self.at_end;
+        let open = std::mem::take(&mut self.open).into_values();
+        seen.extend(open.filter(|s| s.0 + at_end <= now));
     }
     fn deadline(&self) -> Ticks {
         self.open.values().map(|s| s.0 + self.within).min().unwrap_or(Ticks::NEVER)

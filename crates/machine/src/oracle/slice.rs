@@ -60,7 +60,7 @@ impl Oracle for Vectors {
 /// Error status, of the slice or of the AFU, that the driver clears.
 pub(super) fn acknowledged(within: Option<Ticks>) -> Box<dyn Oracle> {
     let mut elements = Elements::default();
-    let within = within.unwrap_or(Ticks::secs(2));
+    let within = within.unwrap_or(Ticks::secs(1));
     Box::new(Expect::new(within, move |r: &Record, marks: &mut Vec<Mark>| {
         elements.record(r);
         let asynchronous = r.text("cause") == Some("async");

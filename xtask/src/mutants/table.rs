@@ -1,0 +1,333 @@
+//! The mutants: one changed statement each, and the oracles that notice it. What is listed was measured; `cargo xtask mutants`
+//! measures again.
+
+use crate::guest::mutate::{Change, Module};
+use Module::{Cxl, Cxlflash};
+
+/// A driver with a mistake.
+pub struct Mutant {
+    pub name: &'static str,
+    pub module: Module,
+    /// Source file.
+    pub file: &'static str,
+    /// How the definition of the function begins.
+    pub function: &'static str,
+    /// What is replaced; it stands once in the function.
+    pub pattern: &'static str,
+    pub replacement: &'static str,
+    /// What kind of mistake it is; the upstream change whose inverse it is.
+    pub models: &'static str,
+    /// The scenario that exposes it.
+    pub scenario: &'static str,
+    /// Oracles that report it, findings too; none: it goes unnoticed.
+    pub caught_by: &'static [&'static str],
+}
+
+impl Mutant {
+    /// What is changed.
+    pub fn change(&self) -> Change {
+        let Mutant { name, module, file, function, pattern, replacement, .. } = *self;
+        Change { name, module, file, function, pattern, replacement }
+    }
+}
+
+/// All mutants.
+#[rustfmt::skip]
+pub const TABLE: &[Mutant] = &[
+    Mutant {
+        name: "skip-terminate", module: Cxl, file: "native.c",
+        function: "static inline int detach_process_native_afu_directed(",
+        pattern: "if (terminate_process_element(ctx))",
+        replacement: "if (0)",
+        models: "a skipped TERMINATE",
+        scenario: "churn", caught_by: &["terminate-then-remove"],
+    },
+    Mutant {
+        name: "skip-remove", module: Cxl, file: "native.c",
+        function: "static inline int detach_process_native_afu_directed(",
+        pattern: "if (remove_process_element(ctx))",
+        replacement: "if (0)",
+        models: "a skipped REMOVE",
+        scenario: "churn", caught_by: &["add-when-ready"],
+    },
+    Mutant {
+        name: "wrong-handle", module: Cxl, file: "native.c",
+        function: "static int do_process_element_cmd(",
+        pattern: "cxl_p1n_write(ctx->afu, CXL_PSL_LLCMD_An, cmd | ctx->pe);",
+        replacement: "cxl_p1n_write(ctx->afu, CXL_PSL_LLCMD_An, cmd | (ctx->pe + 1));",
+        models: "the wrong handle in a linked list command",
+        scenario: "churn", caught_by: &["add-when-ready", "element-well-formed", "llcmd-protocol"],
+    },
+    Mutant {
+        name: "llcmd-without-wait", module: Cxl, file: "native.c",
+        function: "static int do_process_element_cmd(",
+        pattern: "while (1) {",
+        replacement: "while (0) {",
+        models: "a missing wait for the acknowledgement",
+        scenario: "churn", caught_by: &["control-block-of-added-element", "llcmd-protocol"],
+    },
+    Mutant {
+        name: "command-word-missing", module: Cxl, file: "native.c",
+        function: "static int do_process_element_cmd(",
+        pattern: "*(ctx->afu->native->sw_command_status) = cpu_to_be64(cmd | 0 | ctx->pe);",
+        replacement: ";",
+        models: "a missing store to sw_command_status",
+        scenario: "churn", caught_by: &["llcmd-protocol"],
+    },
+    Mutant {
+        name: "no-terminate-state", module: Cxl, file: "native.c",
+        function: "static int terminate_process_element(",
+        pattern: "CXL_PE_SOFTWARE_STATE_V | CXL_PE_SOFTWARE_STATE_T",
+        replacement: "CXL_PE_SOFTWARE_STATE_V",
+        models: "a missing state change before TERMINATE",
+        scenario: "churn", caught_by: &["terminate-then-remove"],
+    },
+    Mutant {
+        name: "element-without-psl-interrupt", module: Cxl, file: "irq.c",
+        function: "int afu_allocate_irqs(",
+        pattern: "ctx->irqs.range[0] = 1;",
+        replacement: "ctx->irqs.range[0] = 0;",
+        models: "an element without its PSL interrupt",
+        scenario: "churn", caught_by: &["no-oops", "progress"],
+    },
+    Mutant {
+        name: "kernel-pid-for-user", module: Cxl, file: "native.c",
+        function: "static int process_element_entry_psl9(",
+        pattern: "pid = ctx->mm->context.id;",
+        replacement: "pid = 0;",
+        models: "the wrong address space",
+        scenario: "churn", caught_by: &["element-well-formed", "fault-resolved", "kernel-addresses"],
+    },
+    Mutant {
+        name: "element-cleared-early", module: Cxl, file: "native.c",
+        function: "static int do_process_element_cmd(",
+        pattern: "ctx->elem->software_state = cpu_to_be32(pe_state);",
+        replacement: "ctx->elem->software_state = cpu_to_be32(pe_state); if (cmd == CXL_SPA_SW_CMD_TERMINATE) ctx->elem->common.pid = 0;",
+        models: "an element taken apart before its TERMINATE",
+        scenario: "churn", caught_by: &["element-unchanged"],
+    },
+    Mutant {
+        name: "no-global-tlbie", module: Cxl, file: "api.c",
+        function: "int cxl_start_context(",
+        pattern: "mm_context_add_copro(ctx->mm);",
+        replacement: ";",
+        models: "inverse of `cxl: Enable global TLBIs for cxl contexts`",
+        scenario: "churn", caught_by: &["no-warn"],
+    },
+    Mutant {
+        name: "no-mm-reference", module: Cxl, file: "api.c",
+        function: "int cxl_start_context(",
+        pattern: "cxl_context_mm_count_get(ctx);",
+        replacement: ";",
+        models: "an early free: the process is not kept while its element is added",
+        scenario: "churn", caught_by: &["no-oops", "no-warn", "progress"],
+    },
+    Mutant {
+        name: "fault-without-answer", module: Cxl, file: "fault.c",
+        function: "static void cxl_handle_page_fault(",
+        pattern: "cxl_ops->ack_irq(ctx, CXL_PSL_TFC_An_R, 0);",
+        replacement: ";",
+        models: "a lost acknowledgement of a page fault",
+        scenario: "churn", caught_by: &["fault-answered", "no-hung-task"],
+    },
+    Mutant {
+        name: "acknowledge-a-fault", module: Cxl, file: "fault.c",
+        function: "static void cxl_handle_page_fault(",
+        pattern: "cxl_ops->ack_irq(ctx, CXL_PSL_TFC_An_R, 0);",
+        replacement: "cxl_ops->ack_irq(ctx, CXL_PSL_TFC_An_A, 0);",
+        models: "the wrong answer to a page fault",
+        scenario: "churn", caught_by: &["fault-answer-fits"],
+    },
+    Mutant {
+        name: "retry-without-page", module: Cxl, file: "fault.c",
+        function: "int cxl_handle_mm_fault(",
+        pattern: "if ((result = copro_handle_mm_fault(mm, dar, dsisr, &flt))) {",
+        replacement: "if ((result = 0)) {",
+        models: "a retry although the page was not brought in",
+        scenario: "churn", caught_by: &["fault-resolved"],
+    },
+    Mutant {
+        name: "fault-as-load", module: Cxl, file: "fault.c",
+        function: "int cxl_handle_mm_fault(",
+        pattern: "copro_handle_mm_fault(mm, dar, dsisr, &flt)",
+        replacement: "copro_handle_mm_fault(mm, dar, dsisr & ~CXL_PSL_DSISR_An_S, &flt)",
+        models: "a store resolved as a load",
+        scenario: "churn", caught_by: &["fault-resolved"],
+    },
+    Mutant {
+        name: "purge-an-enabled-afu", module: Cxl, file: "native.c",
+        function: "static int deactivate_afu_directed(",
+        pattern: "cxl_afu_disable(afu);",
+        replacement: ";",
+        models: "a purge without the disable before it",
+        scenario: "probe", caught_by: &[],
+    },
+    Mutant {
+        name: "no-settle-time", module: Cxl, file: "pci.c",
+        function: "static int switch_card_to_cxl(",
+        pattern: "msleep(100);",
+        replacement: ";",
+        models: "a missing delay after the switch to CAPI",
+        scenario: "probe", caught_by: &["register-access"],
+    },
+    Mutant {
+        name: "slice-error-not-cleared", module: Cxl, file: "native.c",
+        function: "static irqreturn_t native_slice_irq_err(",
+        pattern: "cxl_p1n_write(afu, CXL_PSL_SERR_An, serr);",
+        replacement: ";",
+        models: "a lost acknowledgement of a slice error",
+        scenario: "churn", caught_by: &["error-acknowledged"],
+    },
+    Mutant {
+        name: "slice-error-without-interrupt", module: Cxl, file: "native.c",
+        function: "int cxl_native_register_serr_irq(",
+        pattern: "serr = (serr & ~0xff0000007fffffffULL) | (afu->serr_hwirq & 0xffff);",
+        replacement: "serr = (serr & ~0xff0000007fffffffULL);",
+        models: "an unmasked error without an interrupt",
+        scenario: "churn", caught_by: &["error-has-interrupt"],
+    },
+    Mutant {
+        name: "interrupt-overlap", module: Cxl, file: "native.c",
+        function: "static void update_ivtes_directed(",
+        pattern: "ctx->elem->ivte_offsets[r] = cpu_to_be16(ctx->irqs.offset[r]);",
+        replacement: "ctx->elem->ivte_offsets[r] = cpu_to_be16(ctx->irqs.offset[r] - (r == 1));",
+        models: "an off-by-one in an interrupt range",
+        scenario: "churn", caught_by: &["no-hung-task"],
+    },
+    Mutant {
+        name: "keep-capability", module: Cxlflash, file: "superpipe.c",
+        function: "static void destroy_context(",
+        pattern: "writeq_be(0, &ctxi->ctrl_map->ctx_cap);",
+        replacement: ";",
+        models: "a missing clear of the capability",
+        scenario: "churn", caught_by: &["control-block-clear-at-add"],
+    },
+    Mutant {
+        name: "keep-table-pointer", module: Cxlflash, file: "superpipe.c",
+        function: "static void destroy_context(",
+        pattern: "writeq_be(0, &ctxi->ctrl_map->rht_start);",
+        replacement: ";",
+        models: "a missing clear of the RHT pointer",
+        scenario: "churn", caught_by: &["control-block-clear-at-add"],
+    },
+    Mutant {
+        name: "close-without-detach", module: Cxlflash, file: "superpipe.c",
+        function: "static int cxlflash_cxl_release(",
+        pattern: "_cxlflash_disk_detach(lun_access->sdev, ctxi, &detach);",
+        replacement: "(void)t;",
+        models: "a close that skips the clean-up",
+        scenario: "churn", caught_by: &["control-block-clear-at-remove", "remove-finishes"],
+    },
+    Mutant {
+        name: "clear-after-remove", module: Cxlflash, file: "superpipe.c",
+        function: "static int afu_attach(",
+        pattern: "if (val != (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD)) {",
+        replacement: "if (1) {",
+        models: "a failing attach, which clears after REMOVE (finding T4)",
+        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element", "progress"],
+    },
+    Mutant {
+        name: "release-without-sync", module: Cxlflash, file: "superpipe.c",
+        function: "int _cxlflash_disk_release(",
+        pattern: "rcr = cxlflash_afu_sync(afu, ctxid, rhndl, AFU_HW_SYNC);",
+        replacement: "rcr = 0;",
+        models: "a missing sync after a handle was released",
+        scenario: "churn", caught_by: &[],
+    },
+    Mutant {
+        name: "resize-without-sync", module: Cxlflash, file: "vlun.c",
+        function: "static int grow_lxt(",
+        pattern: "rc = cxlflash_afu_sync(afu, ctxid, rhndl, AFU_LW_SYNC);",
+        replacement: "rc = 0;",
+        models: "a missing sync after a virtual unit has grown",
+        scenario: "churn", caught_by: &["no-stale-table", "progress"],
+    },
+    Mutant {
+        name: "sync-of-wrong-handle", module: Cxlflash, file: "main.c",
+        function: "int cxlflash_afu_sync(",
+        pattern: "put_unaligned_be32(res, &rcb.cdb[4]);",
+        replacement: "put_unaligned_be32(res + 1, &rcb.cdb[4]);",
+        models: "a sync that names the wrong handle",
+        scenario: "churn", caught_by: &["no-stale-table", "progress"],
+    },
+    Mutant {
+        name: "sync-without-lock", module: Cxlflash, file: "main.c",
+        function: "static int send_afu_cmd(",
+        pattern: "mutex_lock(&afu->sync_active);",
+        replacement: "mutex_trylock(&afu->sync_active);",
+        models: "a missing lock around AFU commands",
+        scenario: "churn", caught_by: &["one-sync", "progress"],
+    },
+    Mutant {
+        name: "table-of-wrong-owner", module: Cxlflash, file: "superpipe.c",
+        function: "static int afu_attach(",
+        pattern: "val = SISL_RHT_CNT_ID((u64)MAX_RHT_PER_CONTEXT, (u64)(hwq->ctx_hndl));",
+        replacement: "val = SISL_RHT_CNT_ID((u64)MAX_RHT_PER_CONTEXT, DECODE_CTXID(ctxi->ctxid));",
+        models: "tables in the wrong address space",
+        scenario: "churn", caught_by: &["progress", "tables-usable"],
+    },
+    Mutant {
+        name: "master-without-commands", module: Cxlflash, file: "main.c",
+        function: "static int init_global(",
+        pattern: "SISL_CTX_CAP_AFU_CMD | SISL_CTX_CAP_GSCSI_CMD),",
+        replacement: "SISL_CTX_CAP_GSCSI_CMD),",
+        models: "a missing right of the master",
+        scenario: "churn", caught_by: &["driver-has-rights", "progress"],
+    },
+    Mutant {
+        name: "user-with-commands", module: Cxlflash, file: "superpipe.c",
+        function: "static int afu_attach(",
+        pattern: "val = (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD);",
+        replacement: "val = (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD | SISL_CTX_CAP_AFU_CMD);",
+        models: "a right too many for users",
+        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element", "progress", "user-rights"],
+    },
+    Mutant {
+        name: "ring-without-base", module: Cxlflash, file: "main.c",
+        function: "static int init_global(",
+        pattern: "writeq_be((u64) hwq->hrrq_start, &hmap->rrq_start);",
+        replacement: ";",
+        models: "a response ring whose base is never set",
+        scenario: "probe", caught_by: &["kernel-addresses", "progress"],
+    },
+    Mutant {
+        name: "stale-responses", module: Cxlflash, file: "main.c",
+        function: "static int start_afu(",
+        pattern: "memset(&hwq->rrq_entry, 0, sizeof(hwq->rrq_entry));",
+        replacement: ";",
+        models: "inverse of `cxlflash: Fix to prevent stale AFU RRQ`",
+        scenario: "lun-mode-change", caught_by: &["no-elements-left", "no-oops", "no-panic"],
+    },
+    Mutant {
+        name: "toggle-never-flips", module: Cxlflash, file: "main.c",
+        function: "static int process_hrrq(",
+        pattern: "toggle ^= SISL_RESP_HANDLE_T_BIT;",
+        replacement: ";",
+        models: "a response ring that is read once round only",
+        scenario: "churn", caught_by: &["no-oops", "no-panic"],
+    },
+    Mutant {
+        name: "master-not-stopped", module: Cxlflash, file: "main.c",
+        function: "static void term_mc(",
+        pattern: "WARN_ON(cfg->ops->stop_context(hwq->ctx_cookie));",
+        replacement: ";",
+        models: "a master element that is never terminated",
+        scenario: "churn", caught_by: &[],
+    },
+    Mutant {
+        name: "early-free-of-chunks", module: Cxlflash, file: "vlun.c",
+        function: "static int shrink_lxt(",
+        pattern: "rc = cxlflash_afu_sync(afu, ctxid, rhndl, AFU_HW_SYNC);",
+        replacement: "rc = cxlflash_afu_sync(afu, ctxid, rhndl, AFU_LW_SYNC);",
+        models: "a light sync where commands in flight must drain",
+        scenario: "churn", caught_by: &[],
+    },
+    Mutant {
+        name: "write-permission-for-readers", module: Cxlflash, file: "superpipe.c",
+        function: "static int cxlflash_disk_direct_open(",
+        pattern: "rht_format1(rhte, lli->lun_id[sdev->channel], ctxi->rht_perms, port);",
+        replacement: "rht_format1(rhte, lli->lun_id[sdev->channel], RHT_PERM_RW, port);",
+        models: "a permission too many in a handle",
+        scenario: "churn", caught_by: &[],
+    },
+];
