@@ -19,8 +19,8 @@ pub fn docs() -> String {
 }
 
 fn row(m: &Mutant) -> String {
-    let words = m.function.split(|c: char| !c.is_alphanumeric() && c != '_');
-    let function = words.filter(|w| !w.is_empty()).next_back().unwrap_or("");
+    let mut words = m.function.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let function = words.rfind(|w| !w.is_empty()).unwrap_or("");
     let caught: Vec<String> = m.caught_by.iter().map(|oracle| format!("`{oracle}`")).collect();
     let caught = if caught.is_empty() { "none".to_owned() } else { caught.join(", ") };
     format!(

@@ -149,7 +149,7 @@ fn judge(mutant: &Mutant, report: &RunReport) -> Row {
         .map(|v| v.oracle.clone())
         // What the engine complains of is nobody's violation.
         .filter(|oracle| oracle != "engine")
-        .filter(|oracle| !OF_STOCK.iter().any(|known| *known == (mutant.scenario, oracle.as_str())))
+        .filter(|oracle| !OF_STOCK.contains(&(mutant.scenario, oracle.as_str())))
         .collect();
     let wanted = mutant.caught_by.iter().all(|oracle| caught_by.contains(*oracle));
     let honest = !mutant.caught_by.is_empty() || caught_by.is_empty();
