@@ -27,7 +27,8 @@ pub fn page() -> String {
         if let Some(before) = boot.after {
             let _ = writeln!(
                 page,
-                "On the disk of `{before}`, whose guest was stopped at its last client: nothing was flushed or unmounted.\n"
+                "On the disk of `{before}`, whose guest was stopped at its last client: nothing was flushed or unmounted. What the\n\
+                 drive's own cache held stays: the power fails for the guest, not for the drive.\n"
             );
         }
         if boot.peer == PeerDisk::KernelTarget {

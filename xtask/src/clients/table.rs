@@ -306,6 +306,7 @@ const RESERVATIONS: &[Client] = &[
             except("World Wide Name", "transport: Fibre Channel here, SAS there"),
             except("SAS address", "transport: Fibre Channel here, SAS there"),
             except("      50 05 07", "name of the initiator port"),
+            except("      00 00 00", "the driver gives ports of FlashGT no name"),
         ]),
     client("sg_persist-holder", "the holder reads and writes", "{sg_dd} if=$sg of=$sg bs=4096 count=1 2>&1"),
     client(
