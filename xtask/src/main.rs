@@ -4,6 +4,7 @@
 mod bench;
 mod clients;
 mod falsepos;
+mod faults;
 mod guest;
 mod licences;
 mod mutants;
@@ -31,6 +32,8 @@ enum Task {
     Run(run::Args),
     /// Run everything that proves the project
     Test(test::Args),
+    /// Run every scenario of the fault catalogue on the stock driver
+    Faults(faults::Args),
     /// Check the project's own rules
     Tidy,
     /// Write the generated pages
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Guest(args) => guest::run(&args),
         Task::Run(args) => return run::run(&args),
         Task::Test(args) => return test::run(&args),
+        Task::Faults(args) => return faults::run(&args),
         Task::Tidy => return tidy::run(),
         Task::Docs => return tidy::docs(),
         Task::Clients(args) => return clients::run(&args),

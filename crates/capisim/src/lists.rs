@@ -4,7 +4,7 @@ use crate::artifacts::{Artifacts, cache_dir};
 use crate::cli::{CheckArgs, GuestArgs, ListArgs, Listing};
 use crate::error::Error;
 use crate::guest::{Guest, Mode};
-use crate::scenarios::{BUILT_IN, Source};
+use crate::scenarios::{self, Source};
 use machine::engine::SymbolTable;
 use machine::scenario::{check, schema};
 use machine::{adapters, drives, faults, oracle};
@@ -85,7 +85,7 @@ fn scenarios() -> Result<Vec<Value>, Error> {
         let s = source.parse()?;
         Ok(json!({ "name": name, "about": s.about, "hash": s.hash() }))
     };
-    BUILT_IN.iter().map(row).collect()
+    scenarios::all().map(row).collect()
 }
 
 fn kernels() -> Result<Vec<Value>, Error> {

@@ -1,5 +1,9 @@
 //! Scenario files and the project's own scenarios.
 
+mod faults;
+
+pub use faults::FAULTS;
+
 use crate::error::Error;
 use machine::scenario::{self, Problem, Scenario};
 use std::path::Path;
@@ -51,6 +55,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 /// The scenario that `run` without arguments runs.
 pub const DEFAULT: &str = "release-during-remove";
 
+/// Every scenario of the project.
+pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    BUILT_IN.iter().chain(FAULTS)
+}
+
 impl Source {
     /// Reads a file, or one of the project's scenarios.
     pub fn find(name: &str) -> Result<Source, Error> {
@@ -64,10 +73,10 @@ impl Source {
             })?;
             return Ok(Source { file: name.to_owned(), text });
         }
-        match BUILT_IN.iter().find(|(n, _)| *n == name) {
+        match all().find(|(n, _)| *n == name) {
             Some((n, text)) => Ok(Source { file: format!("builtin:{n}"), text: (*text).to_owned() }),
             None => {
-                let near = scenario::problem::nearest(name, BUILT_IN.iter().map(|(n, _)| *n));
+                let near = scenario::problem::nearest(name, all().map(|(n, _)| *n));
                 let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
                 Err(Error::Usage(format!("{name}: neither a file nor a scenario of the project{hint}")))
             }

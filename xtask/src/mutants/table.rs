@@ -296,7 +296,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "memset(&hwq->rrq_entry, 0, sizeof(hwq->rrq_entry));",
         replacement: ";",
         models: "inverse of `cxlflash: Fix to prevent stale AFU RRQ`",
-        scenario: "lun-mode-change", caught_by: &["no-elements-left", "no-oops", "no-panic"],
+        scenario: "lun-mode-change", caught_by: &["no-oops", "no-panic"],
     },
     Mutant {
         name: "toggle-never-flips", module: Cxlflash, file: "main.c",

@@ -2,7 +2,7 @@
 
 use super::cargo::{cargo, check, test};
 use super::{Args, Counts, Failure, Outcome, Stage, determinism, fuzz};
-use crate::{bench, clients, falsepos, guest, licences, tidy};
+use crate::{bench, clients, falsepos, faults, guest, licences, tidy};
 
 /// All stages.
 pub const STAGES: &[Stage] = &[
@@ -26,6 +26,7 @@ pub const STAGES: &[Stage] = &[
         guest: true,
         run: clients_stage,
     },
+    Stage { name: "faults", about: "every fault of the catalogue acts", guest: true, run: faults_stage },
     Stage {
         name: "scenarios",
         about: "the default run and its verdict, the whole adapter",
@@ -100,6 +101,22 @@ fn clients_stage(_: &Args) -> Outcome {
     match counts.failed {
         0 => Ok(counts),
         n => Err(Failure { counts, text: format!("{n} clients did not pass"), repeat: repeat.into() }),
+    }
+}
+
+/// All scenarios of the fault catalogue.
+fn faults_stage(_: &Args) -> Outcome {
+    let repeat = "cargo xtask faults --quick";
+    let rows = faults::results(&[], true).map_err(|text| Failure::one(text, repeat))?;
+    faults::print(&rows);
+    let passed = rows.iter().filter(|r| r.expected).count() as u64;
+    match rows.len() as u64 - passed {
+        0 => Ok(Counts::passed(passed)),
+        failed => Err(Failure {
+            counts: Counts { passed, failed },
+            text: format!("{failed} not as expected"),
+            repeat: repeat.into(),
+        }),
     }
 }
 

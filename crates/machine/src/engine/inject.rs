@@ -177,7 +177,10 @@ impl Injector for Faults {
             }
             rule.seen += 1;
             let acts = rule.seen >= rule.nth && rule.seen - rule.nth < rule.times;
-            if acts && effect.is_none() {
+            if acts && effect.is_some() {
+                // Two faults cannot meet one operation: this one waits for the next.
+                rule.seen -= 1;
+            } else if acts {
                 effect = Some(rule.effect);
                 if rule.seen == rule.nth {
                     self.acted.push(Acted { step: rule.step, at: now });

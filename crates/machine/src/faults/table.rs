@@ -17,7 +17,7 @@ pub const TABLE: &[Fault] = &[
             name: "hold",
             parts: &[At { point: "afu-command", kinds: &["afu-sync"], does: Hold(Ticks::secs(3)), times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-delayed"),
     },
     Fault {
         number: 2,
@@ -28,7 +28,7 @@ pub const TABLE: &[Fault] = &[
             name: "drop",
             parts: &[At { point: "afu-command", kinds: &["afu-sync"], does: Drop, times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-dropped"),
     },
     Fault {
         number: 3,
@@ -39,7 +39,7 @@ pub const TABLE: &[Fault] = &[
             name: "drop",
             parts: &[At { point: "afu-command", kinds: &["afu-sync"], does: Drop, times: 2 }],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-dropped-twice"),
     },
     Fault {
         number: 4,
@@ -53,7 +53,7 @@ pub const TABLE: &[Fault] = &[
                 At { point: "afu-command", kinds: &["context-reset"], does: Drop, times: 2 },
             ],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-dropped-reset-stuck"),
     },
     Fault {
         number: 5,
@@ -67,7 +67,7 @@ pub const TABLE: &[Fault] = &[
                 At { point: "afu-command", kinds: &["context-reset"], does: Drop, times: 1 },
             ],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-late"),
     },
     Fault {
         number: 6,
@@ -78,7 +78,7 @@ pub const TABLE: &[Fault] = &[
             name: "fail",
             parts: &[At { point: "afu-command", kinds: &["afu-sync"], does: Fail(0x22), times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-failed"),
     },
     Fault {
         number: 7,
@@ -89,7 +89,7 @@ pub const TABLE: &[Fault] = &[
             name: "forget",
             parts: &[At { point: "sync-effect", kinds: &["forget"], does: Drop, times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("sync-ineffective"),
     },
     Fault {
         number: 8,
@@ -103,7 +103,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-irq", kinds: &["rrq"], does: Hold(Ticks::millis(5)), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("rrq-no-interrupt"),
     },
     Fault {
         number: 9,
@@ -111,7 +111,7 @@ pub const TABLE: &[Fault] = &[
         form: "LISN 2 without an RRQ entry",
         expected: "IRQ_NONE; \"nobody cared\" after 100,000",
         ways: &[Way { name: "spurious", parts: &[Card("lisn", &[("value", 2)])] }],
-        shown: NotYet,
+        shown: Scenario("rrq-interrupt-spurious"),
     },
     Fault {
         number: 10,
@@ -129,7 +129,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "rrq", kinds: &["address"], does: Value(0x10), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("rrq-entry-toggle"),
     },
     Fault {
         number: 11,
@@ -140,7 +140,7 @@ pub const TABLE: &[Fault] = &[
             name: "early",
             parts: &[At { point: "rrq", kinds: &["early"], does: Hold(Ticks::millis(1)), times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("rrq-before-data"),
     },
     Fault {
         number: 12,
@@ -157,7 +157,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-load", kinds: &["CMD_ROOM"], does: Value(u64::MAX), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("room-ones"),
     },
     Fault {
         number: 13,
@@ -165,7 +165,7 @@ pub const TABLE: &[Fault] = &[
         form: "intr_status 0x10 with LISN 1",
         expected: "logged for the master, context exit for a user",
         ways: &[Way { name: "status", parts: &[Card("sync-error", &[("value", 0x10)])] }],
-        shown: NotYet,
+        shown: Scenario("room-violation"),
     },
     Fault {
         number: 14,
@@ -183,7 +183,7 @@ pub const TABLE: &[Fault] = &[
             },
             Way { name: "rrq", parts: &[At { point: "afu-dma", kinds: &["rrq"], does: Fail(0), times: 1 }] },
         ],
-        shown: NotYet,
+        shown: Scenario("afu-dma-error-ioarcb"),
     },
     Fault {
         number: 15,
@@ -194,7 +194,7 @@ pub const TABLE: &[Fault] = &[
             Way { name: "sync", parts: &[Card("lisn", &[("value", 1)])] },
             Way { name: "async", parts: &[Card("lisn", &[("value", 3)])] },
         ],
-        shown: NotYet,
+        shown: Scenario("interrupt-spurious-async"),
     },
     Fault {
         number: 16,
@@ -216,7 +216,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-command", kinds: &["context-reset"], does: Drop, times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("context-reset-slow"),
     },
     Fault {
         number: 17,
@@ -237,7 +237,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-cntl", kinds: &["disable"], does: Drop, times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("afu-control-enable-stuck"),
     },
     Fault {
         number: 18,
@@ -264,7 +264,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "llcmd", kinds: &["remove"], does: Fail(0), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("llcmd-add-stuck"),
     },
     Fault {
         number: 19,
@@ -290,7 +290,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-load", kinds: &["CTX_CTRL"], does: Value(2), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("interface-version-odd"),
     },
     Fault {
         number: 20,
@@ -301,7 +301,7 @@ pub const TABLE: &[Fault] = &[
             name: "ignored",
             parts: &[At { point: "afu-store", kinds: &["CTX_CAP"], does: Drop, times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("capability-ignored"),
     },
     Fault {
         number: 21,
@@ -319,7 +319,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "vpd", kinds: &["load"], does: Value(0x7A7A_7A7A), times: 64 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("vpd-missing"),
     },
     Fault {
         number: 22,
@@ -333,7 +333,7 @@ pub const TABLE: &[Fault] = &[
             },
             Way { name: "online", parts: &[At { point: "port", kinds: &["online"], does: Drop, times: 1 }] },
         ],
-        shown: NotYet,
+        shown: Scenario("port-stuck-offline"),
     },
     Fault {
         number: 23,
@@ -355,7 +355,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[Card("async", &[("value", 0x01), ("times", 20000), ("span", 50_000)])],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("async-all"),
     },
     Fault {
         number: 24,
@@ -367,7 +367,7 @@ pub const TABLE: &[Fault] = &[
             Way { name: "plugged", parts: &[Card("cable-in", &[])] },
             Way { name: "fails", parts: &[At { point: "fc", kinds: &[], does: Fail(0x57), times: 1 }] },
         ],
-        shown: NotYet,
+        shown: Scenario("port-link-down"),
     },
     Fault {
         number: 25,
@@ -378,7 +378,7 @@ pub const TABLE: &[Fault] = &[
             name: "logo",
             parts: &[Card("logo", &[]), At { point: "fc", kinds: &[], does: Fail(0x54), times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("port-logged-out"),
     },
     Fault {
         number: 26,
@@ -395,7 +395,7 @@ pub const TABLE: &[Fault] = &[
             Way { name: "length", parts: &[At { point: "fc", kinds: &[], does: Fail(0x5B), times: 1 }] },
             Way { name: "crc", parts: &[Card("crc-errors", &[("value", 101)])] },
         ],
-        shown: NotYet,
+        shown: Scenario("frame-loss-crc"),
     },
     Fault {
         number: 27,
@@ -421,7 +421,7 @@ pub const TABLE: &[Fault] = &[
                 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("global-sync-dropped"),
     },
     Fault {
         number: 28,
@@ -457,15 +457,36 @@ pub const TABLE: &[Fault] = &[
                 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("scsi-busy"),
     },
     Fault {
         number: 29,
         name: "check-condition",
         form: "CHECK CONDITION with sense key 1 to 7 or B",
         expected: "section 11.1 of the contract; VERIFY after a capacity change",
-        ways: &[],
-        shown: NotYet,
+        ways: &[
+            Way {
+                name: "unit-attention",
+                parts: &[At { point: "scsi", kinds: &["read", "write"], does: Fail(0x0206_2900), times: 1 }],
+            },
+            Way {
+                name: "aborted",
+                parts: &[At { point: "scsi", kinds: &["read", "write"], does: Fail(0x020B_0000), times: 1 }],
+            },
+            Way {
+                name: "not-ready",
+                parts: &[At { point: "scsi", kinds: &["read", "write"], does: Fail(0x0202_0401), times: 1 }],
+            },
+            Way {
+                name: "recovered",
+                parts: &[At { point: "scsi", kinds: &["read"], does: Fail(0x0201_1800), times: 1 }],
+            },
+            Way {
+                name: "hardware",
+                parts: &[At { point: "scsi", kinds: &["read", "write"], does: Fail(0x0204_4400), times: 1 }],
+            },
+        ],
+        shown: Scenario("media-error"),
     },
     Fault {
         number: 30,
@@ -492,7 +513,7 @@ pub const TABLE: &[Fault] = &[
                 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("check-no-sense"),
     },
     Fault {
         number: 31,
@@ -513,31 +534,55 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-command", kinds: &["read"], does: Fail(0x005B), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("residual-mismatch"),
     },
     Fault {
         number: 32,
         name: "media-error",
         form: "UNC at an LBA, write fault, worn out, stuck for 1 to 40 s",
         expected: "EIO; abort after 30 s, context reset of all I/O",
-        ways: &[],
-        shown: NotYet,
+        ways: &[
+            Way {
+                name: "unc",
+                parts: &[At { point: "scsi", kinds: &["read"], does: Fail(0x0203_1100), times: 1 }],
+            },
+            Way {
+                name: "write-fault",
+                parts: &[At { point: "scsi", kinds: &["write"], does: Fail(0x0203_0C00), times: 1 }],
+            },
+            Way { name: "bad-block", parts: &[Card("bad-block", &[])] },
+            Way { name: "worn-out", parts: &[Card("worn-out", &[])] },
+            Way { name: "stuck", parts: &[Card("stuck", &[])] },
+        ],
+        shown: Scenario("media-error"),
     },
     Fault {
         number: 33,
         name: "write-lost",
         form: "a write is lost, torn, misdirected; a read is stale or has a bit flipped",
         expected: "nothing: file system or pattern check",
-        ways: &[],
-        shown: NotYet,
+        ways: &[
+            Way { name: "lost", parts: &[At { point: "scsi", kinds: &["write"], does: Value(1), times: 1 }] },
+            Way { name: "torn", parts: &[At { point: "scsi", kinds: &["write"], does: Value(2), times: 1 }] },
+            Way {
+                name: "misdirected",
+                parts: &[At { point: "scsi", kinds: &["write"], does: Value(3), times: 1 }],
+            },
+            Way { name: "stale", parts: &[At { point: "scsi", kinds: &["read"], does: Value(4), times: 1 }] },
+            Way {
+                name: "bit-flip",
+                parts: &[At { point: "scsi", kinds: &["read"], does: Value(5), times: 1 }],
+            },
+        ],
+        shown: Scenario("write-lost"),
     },
     Fault {
         number: 34,
         name: "power-loss",
         form: "power fails at any virtual time",
         expected: "flush semantics",
-        ways: &[],
-        shown: NotYet,
+        ways: &[Way { name: "drives", parts: &[Card("power-loss", &[])] }],
+        shown: Scenario("power-loss"),
     },
     Fault {
         number: 35,
@@ -591,7 +636,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-dma", kinds: &["data"], does: Fail(0), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("page-fault-slow"),
     },
     Fault {
         number: 39,
@@ -604,7 +649,7 @@ pub const TABLE: &[Fault] = &[
                 "stores and loads of every size and alignment, IOARCBs with foreign handles, no response queue",
             )],
         }],
-        shown: NotYet,
+        shown: Scenario("user-mmio-abuse"),
     },
     Fault {
         number: 40,
@@ -615,7 +660,7 @@ pub const TABLE: &[Fault] = &[
             name: "lun-mode",
             parts: &[Guest("a store to lun_mode resets the AFU under open contexts")],
         }],
-        shown: NotYet,
+        shown: Scenario("user-after-reset"),
     },
     Fault {
         number: 41,
@@ -637,7 +682,7 @@ pub const TABLE: &[Fault] = &[
                 parts: &[At { point: "afu-command", kinds: &["afu-debug"], does: Fail(0x3100), times: 1 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("provision-failed"),
     },
     Fault {
         number: 42,
@@ -656,7 +701,7 @@ pub const TABLE: &[Fault] = &[
                 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("shutdown-stuck"),
     },
     Fault {
         number: 43,
@@ -664,15 +709,20 @@ pub const TABLE: &[Fault] = &[
         form: "fc_rc 0x5E",
         expected: "the command counts as good",
         ways: &[Way { name: "shut", parts: &[At { point: "fc", kinds: &[], does: Fail(0x5E), times: 1 }] }],
-        shown: NotYet,
+        shown: Scenario("io-after-shutdown"),
     },
     Fault {
         number: 44,
         name: "lun-changed",
         form: "a LUN appears, vanishes, changes its size or its WWID; two ports disagree",
         expected: "rescan; errors of LUN merging",
-        ways: &[],
-        shown: NotYet,
+        ways: &[
+            Way { name: "size", parts: &[Card("capacity", &[])] },
+            Way { name: "vanishes", parts: &[Card("lun-gone", &[])] },
+            Way { name: "appears", parts: &[Card("lun-back", &[])] },
+            Way { name: "wwid", parts: &[Card("wwid", &[])] },
+        ],
+        shown: Scenario("lun-changed"),
     },
     Fault {
         number: 45,
@@ -694,7 +744,7 @@ pub const TABLE: &[Fault] = &[
                 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("heartbeat-frozen"),
     },
     Fault {
         number: 46,
@@ -721,7 +771,7 @@ pub const TABLE: &[Fault] = &[
                 }],
             },
         ],
-        shown: NotYet,
+        shown: Scenario("lun-table-wrong"),
     },
     Fault {
         number: 47,
@@ -732,7 +782,7 @@ pub const TABLE: &[Fault] = &[
             name: "stalled",
             parts: &[At { point: "rrq", kinds: &["stalled"], does: Drop, times: 1_000_000 }],
         }],
-        shown: NotYet,
+        shown: Scenario("queue-stalled"),
     },
     Fault {
         number: 48,
@@ -740,7 +790,7 @@ pub const TABLE: &[Fault] = &[
         form: "an MMIO load takes 1 us to 20 ms",
         expected: "long interrupt handler, room polling",
         ways: &[Way { name: "loads", parts: &[Machine("mmio-slow", &[("span", 20_000)])] }],
-        shown: NotYet,
+        shown: Scenario("mmio-slow"),
     },
     Fault {
         number: 49,
@@ -748,7 +798,7 @@ pub const TABLE: &[Fault] = &[
         form: "a vCPU stands still at a chosen place, or an IPI is late",
         expected: "the races of section 20",
         ways: &[Way { name: "stall", parts: &[Machine("stall", &[("span", 50_000_000)])] }],
-        shown: NotYet,
+        shown: Scenario("cpu-stall"),
     },
     Fault {
         number: 50,
@@ -767,7 +817,7 @@ pub const TABLE: &[Fault] = &[
             name: "aborted",
             parts: &[At { point: "afu-command", kinds: &["read", "write"], does: Drop, times: 1 }],
         }],
-        shown: NotYet,
+        shown: Scenario("credits-lost"),
     },
     Fault {
         number: 52,
@@ -781,6 +831,6 @@ pub const TABLE: &[Fault] = &[
                 Card("port-store", &[("offset", 0x3A0), ("value", 0x8011_0000)]),
             ],
         }],
-        shown: NotYet,
+        shown: Scenario("error-injection"),
     },
 ];

@@ -206,23 +206,48 @@ impl Oracle for LeftByRemoval {
     }
 }
 
-/// #28.
+/// After this long a master that went away is not being restarted.
+const RESTART: Ticks = Ticks::secs(10);
+
+/// #28. A reset of the host by the driver also removes the master with users
+/// added: it adds it again.
 #[derive(Default)]
 pub(super) struct Left {
     elements: Elements,
+    /// Users found added when their master was removed: device, element, when.
+    suspects: Vec<(u32, u64, Ticks)>,
+}
+
+impl Left {
+    fn report(&mut self, due: impl Fn(Ticks) -> bool, seen: &mut Vec<Seen>) {
+        for (_, pe, at) in self.suspects.extract_if(.., |s| due(s.2)) {
+            seen.push((at, Some(pe), format!("PE {pe} is still added when the master is removed")));
+        }
+    }
 }
 
 impl Oracle for Left {
     fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
+        self.tick(r.at, seen);
         self.elements.record(r);
+        if matches!(llcmd(r), Some(("add", _))) && r.u64("master") == Some(1) {
+            self.suspects.retain(|s| s.0 != r.device);
+        }
         let master = (r.device, r.u64("pe").unwrap_or(u64::MAX));
         let gone =
             r.kind == "llcmd-done" && r.text("cmd") == Some("remove") && self.elements.is_master(master);
-        if !gone {
-            return;
+        if gone {
+            let users = self.elements.users().filter(|e| e.0 == r.device);
+            self.suspects.extend(users.map(|e| (e.0, e.1, r.at)));
         }
-        for pe in self.elements.users().filter(|e| e.0 == r.device) {
-            seen.push((r.at, Some(pe.1), format!("PE {} is still added when the master is removed", pe.1)));
-        }
+    }
+    fn tick(&mut self, now: Ticks, seen: &mut Vec<Seen>) {
+        self.report(|at| at + RESTART <= now, seen);
+    }
+    fn deadline(&self) -> Ticks {
+        self.suspects.iter().map(|s| s.2 + RESTART).min().unwrap_or(Ticks::NEVER)
+    }
+    fn finish(&mut self, _now: Ticks, seen: &mut Vec<Seen>) {
+        self.report(|_| true, seen);
     }
 }

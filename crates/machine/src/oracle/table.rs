@@ -207,8 +207,8 @@ pub const TABLE: &[Definition] = &[
     Definition {
         name: "no-elements-left", rows: &[28], class: S2, severity: Violation, ground: KernelSource,
         proves: "when the master element is removed no user element is still added",
-        exempt: "runs in which the master is never removed; an AFU reset with users attached, where they come later",
-        shown: Driver("lun-mode-change", "stale-responses"),
+        exempt: "runs in which the master is never removed; a host reset, after which the driver adds the master again (within 10 s)",
+        shown: UnitTest("no mutant removed the master first; a host reset does, and is excused"),
         make: Some(|_| Box::new(elements::Left::default())),
     },
     Definition {
@@ -258,7 +258,7 @@ pub const TABLE: &[Definition] = &[
         name: "acknowledged-data", rows: &[], class: S1, severity: Violation, ground: Inference,
         proves: "a read gives what the last acknowledged write to those blocks gave (F33): a shadow of every acknowledged write",
         exempt: "blocks of writes that had no good answer; WRITE SAME and UNMAP; what was written before the run, or more than 2^20 blocks ago",
-        shown: UnitTest("no fault of the back-end is wired to scenarios yet"),
+        shown: Stock("write-lost"),
         make: Some(|_| rule::each(integrity::data)),
     },
     Definition {
@@ -272,7 +272,7 @@ pub const TABLE: &[Definition] = &[
         name: "response-last", rows: &[], class: S1, severity: Violation, ground: Inference,
         proves: "a response is queued after the command's data and its IOASA are in memory (F11)",
         exempt: "data of a command that did not end well",
-        shown: UnitTest(HARDWARE),
+        shown: Stock("rrq-before-data"),
         make: Some(|_| rule::each(afu::response_last)),
     },
     Definition {
