@@ -8,7 +8,8 @@
 #include "sislite.h"
 #include "text.h"
 
-#define RING_SLOTS 16
+#define RING_SLOTS 64
+#define MAX_DEPTH 32 /* commands in flight; the rings hold more */
 #define MAX_IO_BYTES (16u << 20)
 
 struct actor {

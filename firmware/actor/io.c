@@ -17,7 +17,7 @@
 
 /* Everything the AFU reads or writes, in one mapping of its own, touched before use so that no page fault is in the way. */
 struct area {
-    struct command_block block;
+    struct command_block block[MAX_DEPTH];
     uint64_t rrq[RING_SLOTS];
     struct ioarcb sq[RING_SLOTS] __attribute__((aligned(64)));
 };
@@ -30,9 +30,11 @@ struct io {
     uint8_t opcode;
     bool write;
     bool wait_irq;
+    uint32_t slot; /* its command block, below MAX_DEPTH */
     uint64_t lba;
     uint32_t blocks;
     uint32_t bytes;
+    uint8_t *memory;
 };
 
 static uint64_t reg_read(enum reg reg)
@@ -201,7 +203,7 @@ static void fill_ioarcb(struct ioarcb *ioarcb, const struct io *io)
     ioarcb->req_flags = order16((uint16_t)(REQ_RES_HNDL | (io->write ? REQ_HOST_WRITE : 0)));
     ioarcb->res_hndl = order32((uint32_t)actor.rsrc);
     ioarcb->data_len = order32(io->bytes);
-    ioarcb->data_ea = order64((uintptr_t)data);
+    ioarcb->data_ea = order64((uintptr_t)io->memory);
     ioarcb->msi = io->wait_irq ? IRQ_RRQ : 0;
     ioarcb->timeout = order16(IO_TIMEOUT_S);
     ioarcb->cdb[0] = io->opcode;
@@ -209,26 +211,27 @@ static void fill_ioarcb(struct ioarcb *ioarcb, const struct io *io)
         ioarcb->cdb[2 + i] = (uint8_t)(io->lba >> (56 - 8 * i));
     for (int i = 0; i < 4; i++)
         ioarcb->cdb[10 + i] = (uint8_t)(io->blocks >> (24 - 8 * i));
-    ioarcb->ioasa_ea = actor.sq ? order64((uintptr_t)&area->block.ioasa) : 0;
+    ioarcb->ioasa_ea = actor.sq ? order64((uintptr_t)&area->block[io->slot].ioasa) : 0;
 }
 
 static int submit(struct run *run, const struct io *io)
 {
-    memset(&area->block.ioasa, 0xEE, sizeof area->block.ioasa); /* so that a status never written is seen as one */
+    struct command_block *block = &area->block[io->slot];
+    memset(&block->ioasa, 0xEE, sizeof block->ioasa); /* so that a status never written is seen as one */
     if (actor.sq) {
         fill_ioarcb(&area->sq[sq_next], io);
         sq_next = (sq_next + 1) % RING_SLOTS;
         reg_write(SQ_TAIL, (uintptr_t)&area->sq[sq_next]);
         return 0;
     }
-    fill_ioarcb(&area->block.ioarcb, io);
+    fill_ioarcb(&block->ioarcb, io);
     uint64_t end = now_ns() + DEADLINE_NS, room;
     while ((room = reg_read(CMD_ROOM)) == 0)
         if (now_ns() > end)
             return fail(run, "no-room");
     if (room == UINT64_MAX)
         return fail(run, "adapter-gone");
-    reg_write(IOARRIN, (uintptr_t)&area->block.ioarcb);
+    reg_write(IOARRIN, (uintptr_t)&block->ioarcb);
     return 0;
 }
 
@@ -265,58 +268,53 @@ static int wait_entry(struct run *run, const struct io *io, uint64_t *entry)
     return fail(run, "timeout");
 }
 
-static int transfer(struct run *run, const struct io *io)
+/* Waits for one of the commands `in_flight`, a bit for each command block, and tells which it was. */
+static int complete(struct run *run, const struct io *io, uint64_t in_flight, uint32_t *slot)
 {
-    uint64_t entry;
-    int error = submit(run, io);
-    if (!error)
-        error = wait_entry(run, io, &entry);
-    if (error) {
-        actor.armed = false; /* a late completion would be taken for the next one */
+    uint64_t entry = 0;
+    int error = wait_entry(run, io, &entry);
+    if (error)
         return error;
+    for (*slot = 0; *slot < MAX_DEPTH; ++*slot) {
+        const struct command_block *block = &area->block[*slot];
+        if (in_flight >> *slot & 1 && entry == (actor.sq ? (uintptr_t)&block->ioasa : (uintptr_t)&block->ioarcb))
+            return 0;
     }
-    if (entry != (actor.sq ? (uintptr_t)&area->block.ioasa : (uintptr_t)&area->block.ioarcb)) {
-        value(run, "entry=0x%llx", (unsigned long long)entry);
-        return fail(run, "wrong-entry");
-    }
-    return 0;
+    value(run, "entry=0x%llx", (unsigned long long)entry);
+    return fail(run, "wrong-entry");
 }
 
-static uint32_t status(void)
+static uint32_t status(uint32_t slot)
 {
-    const struct ioasa *ioasa = &area->block.ioasa;
+    const struct ioasa *ioasa = &area->block[slot].ioasa;
     return (uint32_t)ioasa->flags << 24 | (uint32_t)ioasa->afu_rc << 16 | (uint32_t)ioasa->scsi_rc << 8 | ioasa->fc_rc;
 }
 
-static void value_status(struct run *run)
+static void value_status(struct run *run, uint32_t slot)
 {
-    const struct ioasa *ioasa = &area->block.ioasa;
-    value(run, "ioasc=0x%08x resid=%u", status(), order32(ioasa->resid));
+    const struct ioasa *ioasa = &area->block[slot].ioasa;
+    value(run, "ioasc=0x%08x resid=%u", status(slot), order32(ioasa->resid));
     if (!(ioasa->flags & IOASA_SENSE_VALID))
         return;
     bool fixed = (ioasa->sense[0] & 0x7e) == 0x70;
     value(run, "sense=%x/%02x/%02x", ioasa->sense[fixed ? 2 : 1] & 15, ioasa->sense[fixed ? 12 : 2], ioasa->sense[fixed ? 13 : 3]);
 }
 
-static int one_chunk(struct run *run, const struct io *io, uint64_t seed)
+/* What a completed command says, and for a read what it brought. */
+static int judge(struct run *run, const struct io *io, bool check, uint64_t seed)
 {
-    uint64_t offset = io->lba * actor.block;
-    if (io->write)
-        pattern_fill((uint64_t *)data, io->bytes, offset, seed);
-    else
-        memset(data, 0, io->bytes);
-    int error = transfer(run, io);
-    if (error)
-        return error;
-    if (status()) {
+    if (status(io->slot)) {
         value(run, "lba=%llu", (unsigned long long)io->lba);
-        value_status(run);
+        value_status(run, io->slot);
         return fail(run, "status");
     }
-    ptrdiff_t wrong = io->write ? -1 : pattern_check((const uint64_t *)data, io->bytes, offset, seed);
+    if (io->write || !check)
+        return 0;
+    const uint64_t *words = (const uint64_t *)io->memory;
+    ptrdiff_t wrong = pattern_check(words, io->bytes, io->lba * actor.block, seed);
     if (wrong < 0)
         return 0;
-    value(run, "lba=%llu word=%td got=0x%llx", (unsigned long long)io->lba, wrong, (unsigned long long)((const uint64_t *)data)[wrong]);
+    value(run, "lba=%llu word=%td got=0x%llx", (unsigned long long)io->lba, wrong, (unsigned long long)words[wrong]);
     return fail(run, "compare");
 }
 
@@ -327,33 +325,101 @@ static int need_handle(struct run *run)
     return need_rings(run);
 }
 
+/* Blocks to move, and how. */
+struct work {
+    uint64_t lba, count, seed, chunk, depth;
+    bool spread; /* not in the order of addresses */
+    bool check;
+};
+
+static bool parse_work(const struct run *run, struct work *work)
+{
+    const char *text;
+    *work = (struct work){.chunk = 1, .depth = 1, .check = true};
+    if (!number_at(run, 0, &work->lba) || !number_at(run, 1, &work->count) || !number_at(run, 2, &work->seed))
+        return false;
+    if (word_value(run, 3, "chunk", &text) && !parse_number(text, &work->chunk))
+        return false;
+    if (word_value(run, 3, "qd", &text) && !parse_number(text, &work->depth))
+        return false;
+    work->spread = has_word(run, 3, "spread");
+    work->check = !has_word(run, 3, "no-check");
+    return work->chunk && work->depth && work->depth <= MAX_DEPTH;
+}
+
+/* The I/O number `index` of `ios`. Spread ones visit every address if `ios` is a power of two. */
+static void place(struct io *io, const struct work *work, uint64_t index, uint64_t ios)
+{
+    if (work->spread)
+        index = index * 0x9E3779B1u % ios;
+    uint64_t left = work->count - index * work->chunk;
+    io->lba = work->lba + index * work->chunk;
+    io->blocks = (uint32_t)(work->chunk < left ? work->chunk : left);
+    io->bytes = (uint32_t)(io->blocks * actor.block);
+}
+
+static void prepare(const struct io *io, const struct work *work)
+{
+    if (io->write)
+        pattern_fill((uint64_t *)io->memory, io->bytes, io->lba * actor.block, work->seed);
+    else if (work->check)
+        memset(io->memory, 0, io->bytes);
+}
+
+/* Keeps `depth` commands in flight until all are done; after an error those in flight are still waited for. */
+static int run_work(struct run *run, const struct work *work, struct io base, uint64_t ios)
+{
+    static struct io io[MAX_DEPTH];
+    uint64_t in_flight = 0, next = 0;
+    uint32_t slot = 0;
+    int error = 0, lost = 0;
+    while (!lost && (in_flight || (!error && next < ios))) {
+        for (slot = 0; !error && slot < work->depth && next < ios; slot++) {
+            if (in_flight >> slot & 1)
+                continue;
+            io[slot] = base;
+            io[slot].slot = slot;
+            io[slot].memory = data + slot * work->chunk * actor.block;
+            place(&io[slot], work, next++, ios);
+            prepare(&io[slot], work);
+            error = lost = submit(run, &io[slot]);
+            in_flight |= (uint64_t)!lost << slot;
+        }
+        if (lost || (lost = complete(run, &base, in_flight, &slot)))
+            break;
+        in_flight &= ~((uint64_t)1 << slot);
+        if (!error)
+            error = judge(run, &io[slot], work->check, work->seed);
+    }
+    if (lost)
+        actor.armed = false; /* a late completion would be taken for the next one */
+    return error ? error : lost;
+}
+
 static int blocks_io(struct run *run, bool write)
 {
-    uint64_t lba, count, seed, chunk = 1, ios = 0;
+    struct work work;
     const char *text;
     struct io io = {.opcode = write ? 0x8A : 0x88, .write = write};
-    if (!number_at(run, 0, &lba) || !number_at(run, 1, &count) || !number_at(run, 2, &seed))
-        return fail(run, "usage");
-    if (word_value(run, 3, "chunk", &text) && !parse_number(text, &chunk))
+    if (!parse_work(run, &work))
         return fail(run, "usage");
     if (word_value(run, 3, "wait", &text))
         io.wait_irq = strcmp(text, "irq") == 0;
     int error = need_handle(run);
     if (error)
         return error;
-    if (chunk == 0 || actor.block == 0 || chunk > MAX_IO_BYTES / actor.block)
+    if (io.wait_irq && work.depth > 1)
+        return fail(run, "usage"); /* one interrupt may stand for several entries */
+    if (actor.block == 0 || work.chunk > MAX_IO_BYTES / actor.block / work.depth)
         return fail(run, "usage");
+    uint64_t ios = work.count / work.chunk + (work.count % work.chunk != 0);
     uint64_t start = now_ns();
     MARK_BEGIN();
-    for (uint64_t done = 0; !error && done < count; done += io.blocks, ios++) {
-        io.lba = lba + done;
-        io.blocks = (uint32_t)(chunk < count - done ? chunk : count - done);
-        io.bytes = (uint32_t)(io.blocks * actor.block);
-        error = one_chunk(run, &io, seed);
-    }
+    error = run_work(run, &work, io, ios);
     MARK_END();
     if (!error)
-        value(run, "blocks=%llu ios=%llu ns=%llu", (unsigned long long)count, (unsigned long long)ios, (unsigned long long)(now_ns() - start));
+        value(run, "blocks=%llu ios=%llu ns=%llu", (unsigned long long)work.count, (unsigned long long)ios,
+              (unsigned long long)(now_ns() - start));
     return error;
 }
 
@@ -382,12 +448,18 @@ int do_raw_io(struct run *run)
                           .write = has_word(run, 4, "write"),
                           .lba = word[1],
                           .blocks = (uint32_t)word[2],
-                          .bytes = (uint32_t)word[3]};
+                          .bytes = (uint32_t)word[3],
+                          .memory = data};
     uint64_t start = now_ns();
-    error = transfer(run, &io);
-    if (error)
+    uint32_t slot;
+    error = submit(run, &io);
+    if (!error)
+        error = complete(run, &io, 1, &slot);
+    if (error) {
+        actor.armed = false; /* a late completion would be taken for the next one */
         return error;
-    value_status(run);
+    }
+    value_status(run, 0);
     value(run, "ns=%llu", (unsigned long long)(now_ns() - start));
     return 0;
 }
