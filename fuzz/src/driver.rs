@@ -23,8 +23,14 @@ thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Fuzzes `target`; the exit code says whether anything was found.
-pub fn fuzz(target: &'static Target, seed: u64, seconds: u64, executions: Option<u64>) -> ExitCode {
+/// Fuzzes `target`; the exit code says whether anything was found, and with `floor` whether there were enough executions.
+pub fn fuzz(
+    target: &'static Target,
+    seed: u64,
+    seconds: u64,
+    executions: Option<u64>,
+    floor: bool,
+) -> ExitCode {
     catch_messages();
     let watchdog = Watchdog::new(|input, text| store(target, input, text));
     let mut rng = Rng::named(seed, target.name);
@@ -51,6 +57,11 @@ pub fn fuzz(target: &'static Target, seed: u64, seconds: u64, executions: Option
     let took = start.elapsed().as_secs_f64();
     let rate = done as f64 / took;
     println!("fuzz {}: {done} executions, {rate:.0}/s, {took:.1} s, seed {seed}: nothing found", target.name);
+    let least = target.floor * seconds;
+    if floor && done < least {
+        println!("fuzz {}: {done} executions are fewer than the floor of {least}", target.name);
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }
 

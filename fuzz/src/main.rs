@@ -31,6 +31,9 @@ struct Cli {
     /// Executions, instead of a time
     #[arg(long, conflicts_with = "seconds")]
     executions: Option<u64>,
+    /// Fails if there were far fewer executions than a target usually does in that time
+    #[arg(long, conflicts_with = "executions")]
+    floor: bool,
     /// Seed of the mutations
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
     };
     match &cli.replay {
         Some(path) => replay(target, path),
-        None => driver::fuzz(target, cli.seed, cli.seconds, cli.executions),
+        None => driver::fuzz(target, cli.seed, cli.seconds, cli.executions, cli.floor),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Longest input.
     pub longest: usize,
+    /// Executions in a second below which a run with `--floor` fails: about a tenth of what the host of docs/fuzzing.md does.
+    pub floor: u64,
     /// Runs one input; a panic is a failure.
     pub run: fn(&[u8]),
 }
@@ -29,6 +31,7 @@ pub const ALL: &[Target] = &[
         about: "MMIO, configuration space, memory and resets of the card with a small AFU",
         seeds: seeds::card,
         longest: 2048,
+        floor: 1000,
         run: adapter::psl,
     },
     Target {
@@ -36,6 +39,7 @@ pub const ALL: &[Target] = &[
         about: "the same with the SISLite AFU",
         seeds: seeds::card,
         longest: 2048,
+        floor: 240,
         run: adapter::card,
     },
     Target {
@@ -43,6 +47,7 @@ pub const ALL: &[Target] = &[
         about: "configuration space only, with resets",
         seeds: seeds::config,
         longest: 2048,
+        floor: 2500,
         run: adapter::config,
     },
     Target {
@@ -50,6 +55,7 @@ pub const ALL: &[Target] = &[
         about: "contents of the process area and linked list commands",
         seeds: seeds::spa,
         longest: 2048,
+        floor: 800,
         run: adapter::spa,
     },
     Target {
@@ -57,6 +63,7 @@ pub const ALL: &[Target] = &[
         about: "registers of the SISLite AFU",
         seeds: seeds::random,
         longest: 2048,
+        floor: 60,
         run: capi::afu::fuzzing::fuzz_mmio,
     },
     Target {
@@ -64,6 +71,7 @@ pub const ALL: &[Target] = &[
         about: "contents of IOARCB, RHT and LXT",
         seeds: seeds::commands,
         longest: 1400,
+        floor: 60,
         run: capi::afu::fuzzing::fuzz_ioarcb,
     },
     Target {
@@ -71,6 +79,7 @@ pub const ALL: &[Target] = &[
         about: "firmware calls, bridge registers, time",
         seeds: seeds::opal,
         longest: 2048,
+        floor: 250,
         run: powernv::fuzzing::fuzz_opal,
     },
     Target {
@@ -78,6 +87,7 @@ pub const ALL: &[Target] = &[
         about: "memory layouts and device trees of odd machines",
         seeds: platform::tree_seeds,
         longest: 64,
+        floor: 11_000,
         run: platform::tree,
     },
     Target {
@@ -85,6 +95,7 @@ pub const ALL: &[Target] = &[
         about: "random instructions on random states, with and without translation",
         seeds: processor::seeds,
         longest: 2048,
+        floor: 200,
         run: processor::run,
     },
     Target {
@@ -92,6 +103,7 @@ pub const ALL: &[Target] = &[
         about: "hostile page tables",
         seeds: tables::seeds,
         longest: 4096,
+        floor: 2000,
         run: tables::run,
     },
     Target {
@@ -99,6 +111,7 @@ pub const ALL: &[Target] = &[
         about: "kernel images, parsed and placed in memory",
         seeds: elf::kernel_seeds,
         longest: 8192,
+        floor: 3000,
         run: elf::kernel,
     },
     Target {
@@ -106,6 +119,7 @@ pub const ALL: &[Target] = &[
         about: "kernel modules, plain and compressed",
         seeds: elf::module_seeds,
         longest: 8192,
+        floor: 35_000,
         run: elf::module,
     },
     Target {
@@ -113,6 +127,7 @@ pub const ALL: &[Target] = &[
         about: "scenario files",
         seeds: scenario::seeds,
         longest: 4096,
+        floor: 2500,
         run: scenario::run,
     },
 ];

@@ -4,19 +4,21 @@
 
 #![allow(clippy::disallowed_types)] // A benchmark is about the wall clock.
 
+mod iops;
 pub mod qemu;
 
 use std::process::ExitCode;
 
 use serde::Deserialize;
 
+use crate::clients::Format;
 use crate::guest;
 use crate::test::cargo::{cargo, output};
 
 /// What the user asks for.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --runs 5 --cpus 1\n  cargo xtask bench --no-qemu"
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --runs 5 --cpus 1\n  cargo xtask bench --no-qemu\n  cargo xtask bench --iops --format json"
 )]
 pub struct Args {
     /// Runs of each; the median counts
@@ -28,6 +30,15 @@ pub struct Args {
     /// Only our own numbers
     #[arg(long)]
     no_qemu: bool,
+    /// What reads through the adapter cost instead, beside QEMU's disks
+    #[arg(long)]
+    iops: bool,
+    /// Reads of a short run of `--iops`; a long one has nine times as many
+    #[arg(long, default_value_t = 32768, requires = "iops", value_parser = clap::value_parser!(u64).range(4096..))]
+    reads: u64,
+    /// How to print the result of `--iops`
+    #[arg(long, value_enum, default_value = "human", requires = "iops")]
+    format: Format,
 }
 
 /// What one boot gave.
@@ -51,7 +62,8 @@ const MEMORY_LIMIT: u64 = 256 << 20;
 
 /// The task.
 pub fn run(args: &Args) -> ExitCode {
-    match bench(args) {
+    let done = if args.iops { iops::run(args).map(|()| true) } else { bench(args) };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(text) => {

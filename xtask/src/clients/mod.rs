@@ -4,8 +4,8 @@
 mod compare;
 mod console;
 pub mod docs;
-mod image;
-mod ours;
+pub mod image;
+pub mod ours;
 mod peer;
 mod script;
 mod table;

@@ -43,9 +43,9 @@ fn program() -> Result<std::path::PathBuf, Failure> {
 }
 
 fn one(program: &std::path::Path, target: &str, seconds: u64, seed: u64) -> Outcome {
-    let repeat = format!("cargo run --package fuzz -- {target} --seconds {seconds} --seed {seed}");
+    let repeat = format!("cargo run --package fuzz -- {target} --seconds {seconds} --floor --seed {seed}");
     let mut command = Command::new(program);
-    let words = [target, "--seconds", &seconds.to_string(), "--seed", &seed.to_string()];
+    let words = [target, "--seconds", &seconds.to_string(), "--floor", "--seed", &seed.to_string()];
     let output = command.current_dir(root()).args(words).output();
     let output = output.map_err(|error| Failure::one(error.to_string(), &*repeat))?;
     let text = String::from_utf8_lossy(&output.stdout);
