@@ -14,9 +14,10 @@ use serde::Serialize;
 use crate::guest;
 use crate::test::cargo::{cargo, root};
 
-/// Scenarios in which the stock driver polls for 5 s of virtual time without
-/// sleeping: some 10^10 instructions, half a minute of wall time each.
-const SLOW: &[&str] = &["afu-control-", "llcmd-"];
+/// Scenarios of some 10^10 instructions, half a minute of wall time or more
+/// each: the stock driver polls for 5 s of virtual time without sleeping, or
+/// the guest pages 450 MiB out and in.
+const SLOW: &[&str] = &["afu-control-", "llcmd-", "paging-slow"];
 
 /// What the user asks for.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -206,9 +206,9 @@ pub struct ListArgs {
     /// Which list.
     #[arg(value_enum)]
     pub what: Listing,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
+    /// A list for people, or an array of objects (`json`).
+    #[arg(long, value_parser = ["human", "json"], default_value = "human")]
+    pub format: String,
 }
 
 /// `check`.

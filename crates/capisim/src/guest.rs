@@ -145,10 +145,10 @@ impl Guest {
         }
         let symbols = modules.iter().map(|m| ModuleSymbols::read(&m.name, &m.image)).collect();
         let config = config(scenario, &modules, mode);
-        Ok(Image { initrd: self.compose(&modules, &config, mode)?, symbols })
+        Ok(Image { initrd: self.compose(&modules, &config, has_shell(scenario, mode))?, symbols })
     }
 
-    fn compose(&self, modules: &[Module], config: &str, mode: Mode) -> Result<Vec<u8>, Error> {
+    fn compose(&self, modules: &[Module], config: &str, shell: bool) -> Result<Vec<u8>, Error> {
         if let Some(base) = &self.base {
             // The kernel unpacks archives one after the other; later entries win.
             let mut all = base.clone();
@@ -168,7 +168,7 @@ impl Guest {
         };
         let names = ["actor", "blockcheck", "cardcheck", "bench"];
         let programs = names.into_iter().filter_map(|n| Some((n, program(n)?))).collect();
-        let busybox = (mode == Mode::Shell).then_some(a.busybox.path.as_path());
+        let busybox = shell.then_some(a.busybox.path.as_path());
         Ok(initramfs::compose(&Contents {
             init: Some(init),
             programs,
@@ -199,9 +199,14 @@ fn release_of(banner: &str) -> String {
     banner.split_whitespace().nth(2).unwrap_or("unknown").to_owned()
 }
 
+/// Whether the guest gets busybox and a shell on its console.
+fn has_shell(scenario: &Scenario, mode: Mode) -> bool {
+    mode == Mode::Shell || scenario.guest.shell
+}
+
 /// `/etc/capisim.conf`, docs/guest-protocol.md section 1.
 fn config(scenario: &Scenario, modules: &[Module], mode: Mode) -> String {
-    let mode = if mode == Mode::Shell || scenario.guest.shell { "shell" } else { "run" };
+    let mode = if has_shell(scenario, mode) { "shell" } else { "run" };
     let mut text = format!("mode {mode}\nhelper /dev/hvc1\n");
     for module in modules {
         text.push_str(&format!("module {}.ko\n", module.name));

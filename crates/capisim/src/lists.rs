@@ -23,7 +23,7 @@ pub fn list(args: &ListArgs) -> Result<i32, Error> {
         Listing::Scenarios => scenarios()?,
         Listing::Kernels => kernels()?,
     };
-    if args.json {
+    if args.format == "json" {
         println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default());
         return Ok(0);
     }

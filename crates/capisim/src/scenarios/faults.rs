@@ -46,6 +46,7 @@ pub const FAULTS: &[(&str, &str)] = files![
     "media-error",
     "mmio-slow",
     "page-fault-slow",
+    "paging-slow",
     "port-link-down",
     "port-logged-out",
     "port-stuck-offline",

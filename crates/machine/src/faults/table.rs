@@ -805,8 +805,16 @@ pub const TABLE: &[Fault] = &[
         name: "paging-slow",
         form: "swapping in is slow, page tables cannot be allocated at once",
         expected: "long page faults of user contexts",
-        ways: &[],
-        shown: NotYet,
+        ways: &[Way {
+            name: "device",
+            parts: &[At {
+                point: "afu-command",
+                kinds: &["read"],
+                does: Hold(Ticks::millis(20)),
+                times: 1000,
+            }],
+        }],
+        shown: Scenario("paging-slow"),
     },
     Fault {
         number: 51,
