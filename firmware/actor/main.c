@@ -49,7 +49,7 @@ static const struct command {
     {"spin", do_spin, 0, 1},
     {"sleep", do_sleep, 1, 1},
     {"pause", do_pause, 0, 0},
-    {"fork-idle", do_fork_idle, 0, 0},
+    {"fork-idle", do_fork_idle, 0, 1},
     {"exit", do_exit, 0, 1},
 };
 

@@ -174,12 +174,19 @@ int do_pause(struct run *run)
 /* The child holds the adapter's descriptor and nothing of the helper's pipes. */
 int do_fork_idle(struct run *run)
 {
+    uint64_t ms = 0;
+    if (run->count && (!number_at(run, 0, &ms) || ms == 0 || ms > UINT32_MAX))
+        return fail(run, "usage");
     pid_t pid = fork();
     if (pid < 0)
         return errno;
     if (pid == 0) {
         close(STDIN_FILENO);
         close(STDOUT_FILENO);
+        if (ms) {
+            sleep_ms((unsigned)ms);
+            _exit(0);
+        }
         for (;;)
             pause();
     }
