@@ -52,6 +52,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("perst", include_str!("../../../scenarios/perst.toml")),
     ("orphan-closes", include_str!("../../../scenarios/orphan-closes.toml")),
     ("unbind-in-use", include_str!("../../../scenarios/unbind-in-use.toml")),
+    ("death-in-fault", include_str!("../../../scenarios/death-in-fault.toml")),
+    ("failing-attach", include_str!("../../../scenarios/failing-attach.toml")),
+    ("failing-recovery", include_str!("../../../scenarios/failing-recovery.toml")),
 ];
 
 /// The scenario that `run` without arguments runs.
