@@ -102,7 +102,7 @@ impl Case {
 
 /// Scenarios that the stock driver or kernel does not pass: `docs/findings` says why.
 const STOCK_VIOLATES: &[&str] =
-    &["freeze-recovery", "reset-fails", "link-down", "orphan-closes", "death-in-fault"];
+    &["freeze-recovery", "reset-fails", "link-down", "orphan-closes", "child-closes", "death-in-fault"];
 
 fn cases(parts: &[Part], seeds: &str) -> Result<Vec<Case>, String> {
     let all = parts.is_empty();

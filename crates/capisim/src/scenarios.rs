@@ -50,6 +50,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("link-down", include_str!("../../../scenarios/link-down.toml")),
     ("flaky", include_str!("../../../scenarios/flaky.toml")),
     ("perst", include_str!("../../../scenarios/perst.toml")),
+    ("child-closes", include_str!("../../../scenarios/child-closes.toml")),
     ("orphan-closes", include_str!("../../../scenarios/orphan-closes.toml")),
     ("unbind-in-use", include_str!("../../../scenarios/unbind-in-use.toml")),
     ("death-in-fault", include_str!("../../../scenarios/death-in-fault.toml")),

@@ -208,7 +208,7 @@ pub const TABLE: &[Definition] = &[
         name: "no-elements-left", rows: &[28], class: S2, severity: Violation, ground: KernelSource,
         proves: "when the master element is removed no user element is still added",
         exempt: "runs in which the master is never removed; a host reset, after which the driver adds the master again (within 10 s)",
-        shown: UnitTest("no mutant removed the master first; a host reset does, and is excused"),
+        shown: Stock("child-closes"),
         make: Some(|_| Box::new(elements::Left::default())),
     },
     Definition {
