@@ -243,26 +243,13 @@ impl Peer {
     }
 
     fn start(&self, reads: u64) -> Result<Child, String> {
-        let mut command = Command::new(&self.program);
-        command.args([
-            "-M",
-            "powernv9",
-            "-smp",
-            "2",
-            "-m",
-            "1G",
-            "-nographic",
-            "-nodefaults",
-            "-serial",
-            "stdio",
-        ]);
-        command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd);
-        command.arg("-append").arg(format!("{} iops.reads={reads}", ours::CMDLINE));
+        let cmdline = format!("{} iops.reads={reads}", ours::CMDLINE);
+        let mut command = qemu::machine(&self.program, 2, &self.kernel, &self.initrd, &cmdline);
         command.args(["-device", "pnv-phb,chip-id=0,index=0,id=phb"]);
         command.args(["-device", "pnv-phb-root-port,bus=phb,id=pcie.0"]);
         command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", self.disk.display()));
         command.args(["-device", self.device]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().map_err(|error| format!("{}: {error}", self.program.display()))
     }
 }

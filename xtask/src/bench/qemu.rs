@@ -1,7 +1,7 @@
 //! QEMU as the measure: found, started, timed by its console.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,16 @@ pub fn program(artifacts: &Artifacts) -> Result<(PathBuf, String), String> {
     Ok((program, version))
 }
 
+/// The machine that we measure ourselves against, with its console on stdio and nothing to read from.
+pub fn machine(program: &Path, cpus: u32, kernel: &Path, initrd: &Path, cmdline: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-M", "powernv9", "-m", "1G", "-nographic", "-nodefaults", "-serial", "stdio"]);
+    command.args(["-smp", &cpus.to_string()]);
+    command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd).args(["-append", cmdline]);
+    command.stdin(Stdio::null());
+    command
+}
+
 impl Qemu {
     /// What boots on the host's QEMU or the prepared one.
     pub fn find(artifacts: &Artifacts) -> Result<Qemu, String> {
@@ -60,12 +70,8 @@ impl Qemu {
 
     /// Boots to init's first line, then ends QEMU.
     pub fn boot(&self, cpus: u32) -> Result<Boot, String> {
-        let mut command = Command::new(&self.program);
-        command.args(["-M", "powernv9", "-m", "1G", "-nographic", "-nodefaults", "-serial", "stdio"]);
-        command.args(["-smp", &cpus.to_string()]);
-        command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd);
-        command.args(["-append", CMDLINE]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = machine(&self.program, cpus, &self.kernel, &self.initrd, CMDLINE);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", self.program.display()))?;
         let timed = time(&mut child);
         let peak = peak_resident(child.id());

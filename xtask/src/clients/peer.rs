@@ -2,7 +2,6 @@
 //! all that went in.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use capisim::artifacts::{Artifacts, hash_bytes, write_atomically};
 
@@ -127,21 +126,8 @@ impl Peer {
         let out = std::fs::File::create(&console).map_err(|error| io(&console, error))?;
         let messages = disk.with_file_name(format!("{}.peer.messages", session.name));
         let log = std::fs::File::create(&messages).map_err(|error| io(&messages, error))?;
-        let mut command = Command::new(&self.program);
-        command.args([
-            "-M",
-            "powernv9",
-            "-smp",
-            "2",
-            "-m",
-            "1G",
-            "-nographic",
-            "-nodefaults",
-            "-serial",
-            "stdio",
-        ]);
-        command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&one.peer).args(["-append", CMDLINE]);
-        command.args(disk_options(session, disk)).stdin(Stdio::null()).stdout(out).stderr(log);
+        let mut command = qemu::machine(&self.program, 2, &self.kernel, &one.peer, CMDLINE);
+        command.args(disk_options(session, disk)).stdout(out).stderr(log);
         let child = command.spawn().map_err(|error| io(&self.program, error))?;
         let (_, text) = watch(
             child,
