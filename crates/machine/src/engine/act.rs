@@ -11,6 +11,7 @@ impl Session<'_> {
             Action::Go(actor) => self.tell(&["go", &actor.text], format!("go of {actor}")),
             Action::Tell(actor, commands) => {
                 for command in commands {
+                    let command = self.filled(command);
                     let mut words = vec!["step", actor.text.as_str()];
                     words.extend(command.split_whitespace());
                     self.tell(&words, format!("`{command}` for {actor}"));
@@ -50,10 +51,13 @@ impl Session<'_> {
         self.tell(&words, format!("{} of {}", job.verb, job.name));
     }
     /// A text with its placeholders filled in.
-    fn filled(&self, text: &str) -> String {
+    pub(super) fn filled(&self, text: &str) -> String {
         let mut out = text.to_owned();
         for (name, value) in &self.dialogue.places {
             out = out.replace(&format!("{{{name}}}"), value);
+        }
+        for (name, draw) in &self.scenario.draws {
+            out = out.replace(&format!("{{{name}}}"), &draw.draw(self.seed, name).to_string());
         }
         out
     }

@@ -137,8 +137,9 @@ impl Session<'_> {
         let scenario = self.scenario;
         for actor in &scenario.actors {
             let name = actor.name.text.as_str();
+            let does: Vec<String> = actor.does.iter().map(|text| self.filled(text)).collect();
             let mut words = vec!["spawn", name, &actor.cpu, &actor.program];
-            words.extend(actor.does.iter().map(String::as_str));
+            words.extend(does.iter().map(String::as_str));
             self.dialogue.awaited.push(name.to_owned());
             self.tell(&words, format!("actor {name}"));
         }

@@ -136,7 +136,7 @@ pub(super) fn left(r: &Record) -> Option<String> {
     (!set.is_empty()).then(|| set.join(" "))
 }
 
-/// From the start of a removal to the next AFU reset.
+/// From the start of a removal to the next AFU reset, or until the driver is back.
 #[derive(Default)]
 pub(super) struct Mute(pub bool);
 
@@ -145,6 +145,7 @@ impl Mute {
         match r.kind {
             "removal" => self.0 = true,
             "afu-cntl" if r.text("what") == Some("reset") => self.0 = false,
+            "llcmd" if r.text("cmd") == Some("add") && r.u64("master") == Some(1) => self.0 = false,
             _ => {}
         }
     }

@@ -159,7 +159,8 @@ impl Oracle for Fenced {
     fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
         match r.kind {
             "pci-reset" => self.resetting = true,
-            "afu-cntl" | "capi-mode" => self.resetting = false,
+            "afu-cntl" => self.resetting = false,
+            "capi-mode" if r.u64("on") == Some(1) => self.resetting = false,
             "mmio-lost" if self.resetting => {
                 let at = r.u64("pci").unwrap_or(0);
                 seen.push((r.at, None, format!("a store to {at:#x} before the card is configured again")));
@@ -180,7 +181,8 @@ impl Oracle for Perst {
     fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
         match r.kind {
             "eeh-freeze" | "eeh-fence" => self.recovering = true,
-            "capi-mode" => self.recovering = false,
+            // The reset itself takes the card out of CAPI mode.
+            "capi-mode" if r.u64("on") == Some(1) => self.recovering = false,
             "pci-reset" if !self.recovering => {
                 let added = r.u64("added").filter(|n| *n > 0);
                 seen.extend(

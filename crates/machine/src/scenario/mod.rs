@@ -14,7 +14,7 @@ pub mod units;
 
 pub use parse::parse;
 pub use problem::{Name, Place, Problem};
-pub use units::Span;
+pub use units::{Draw, Span};
 
 use capi::flash::Profile;
 use fabric::Ticks;
@@ -34,6 +34,9 @@ pub struct Scenario {
     pub guest: GuestSpec,
     /// Adapters.
     pub adapters: Vec<AdapterSpec>,
+    /// Numbers drawn from the seed, by the name that stands for them in texts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub draws: BTreeMap<String, Draw>,
     /// Processes of the guest.
     pub actors: Vec<Actor>,
     /// What happens.

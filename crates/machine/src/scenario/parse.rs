@@ -33,6 +33,7 @@ fn scenario(tree: &Tree, problems: &mut Vec<Problem>) -> Scenario {
         machine: machine(part("machine")),
         guest,
         adapters,
+        draws: draws(tree, problems),
         actors: tree.trees("actor").iter().map(actor).collect(),
         steps,
         oracle: oracle(part("oracle")),
@@ -71,6 +72,23 @@ fn guest(t: &Tree, has_adapter: bool) -> GuestSpec {
         wait_secs: t.number("wait").map_or(60, |ns| ns.div_ceil(1_000_000_000)).min(3600),
         shell: t.flag("shell").unwrap_or(false),
     }
+}
+
+/// Numbers drawn from the seed.
+fn draws(t: &Tree, problems: &mut Vec<Problem>) -> BTreeMap<String, Draw> {
+    let mut draws = BTreeMap::new();
+    for (name, node) in t.fields("draw").into_iter().flatten() {
+        let drawn = match node {
+            Node::Text(text) => units::parse_draw(text),
+            Node::Number(_) => Err(format!("`{name}` is a range such as \"8..64\"")),
+            _ => continue,
+        };
+        match drawn {
+            Ok(draw) => drop(draws.insert(name.clone(), draw)),
+            Err(message) => problems.push(Problem::at(t.place_of("draw"), message)),
+        }
+    }
+    draws
 }
 
 /// The classes of drives a unit may name: the project's and the file's own.

@@ -418,6 +418,11 @@ pub static SCENARIO: Table = Table {
         opt("guest", Shape::Table(&GUEST), "what the guest's init does"),
         opt("adapter", Shape::Tables(&ADAPTER), "adapters, at most four"),
         opt("profile", Shape::Tables(&super::drive_shape::DRIVE), "classes of drives, besides the project's"),
+        opt(
+            "draw",
+            Shape::Fields,
+            "ranges of whole numbers (`lba = \"8..64\"`); `{lba}` in texts of actors and steps is a number drawn from the seed",
+        ),
         opt("actor", Shape::Tables(&ACTOR), "processes of the guest"),
         opt("step", Shape::Tables(&STEP), "what happens"),
         opt("oracle", Shape::Table(&ORACLE), "what is judged"),

@@ -165,7 +165,7 @@ fn the_published_schema_is_the_one_in_the_code() {
 fn the_page_on_scenarios_names_every_key_and_oracle() {
     let page = include_str!("../../../../docs/scenarios.md");
     let keys = shape::SCENARIO.closure().into_iter().flat_map(|t| t.keys.iter().map(|k| k.name));
-    let tables = ["machine", "guest", "adapter", "actor", "step", "oracle", "limits"];
+    let tables = ["machine", "guest", "adapter", "draw", "actor", "step", "oracle", "limits"];
     for name in keys.filter(|k| !tables.contains(k)).chain(crate::oracle::TABLE.iter().map(|o| o.name)) {
         assert!(page.contains(&format!("`{name}`")), "docs/scenarios.md does not mention `{name}`");
     }

@@ -25,6 +25,32 @@ impl Span {
     }
 }
 
+/// A whole number between two bounds, drawn from a named stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draw {
+    /// Least.
+    pub low: u64,
+    /// Greatest.
+    pub high: u64,
+}
+
+impl Draw {
+    /// The number that the stream of this draw gives with `seed`.
+    pub fn draw(self, seed: u64, name: &str) -> u64 {
+        Rng::named(seed, &format!("draw.{name}")).range(self.low, self.high)
+    }
+}
+
+/// `8..64`: a whole number from 8 to 64.
+pub fn parse_draw(text: &str) -> Result<Draw, String> {
+    let number = |t: &str| t.trim().replace('_', "").parse::<u64>().ok();
+    let bounds = text.split_once("..").and_then(|(low, high)| Some((number(low)?, number(high)?)));
+    match bounds {
+        Some((low, high)) if low <= high => Ok(Draw { low, high }),
+        _ => Err(format!("`{text}` is no range of whole numbers such as `8..64`")),
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.low == self.high {
@@ -135,5 +161,16 @@ mod tests {
         assert!(parse_span("9s..3s").unwrap_err().contains("empty range"));
         assert_eq!(parse_span("1s").unwrap().to_string(), "1s");
         assert_eq!(span.to_string(), "3s..9500ms");
+    }
+    #[test]
+    fn a_number_is_drawn_within_its_bounds() {
+        let draw = parse_draw("8..1_000").expect("a range");
+        let drawn: Vec<u64> = (0..50).map(|seed| draw.draw(seed, "lba")).collect();
+        assert!(drawn.iter().all(|n| (8..=1000).contains(n)) && drawn.iter().any(|n| *n != drawn[0]));
+        assert_eq!(draw.draw(1, "lba"), draw.draw(1, "lba"));
+        assert_eq!(parse_draw("7..7"), Ok(Draw { low: 7, high: 7 }));
+        for wrong in ["8", "9..8", "1s..2s", "-1..3", ".."] {
+            assert!(parse_draw(wrong).is_err(), "{wrong}");
+        }
     }
 }
