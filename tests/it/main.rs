@@ -4,3 +4,4 @@
 mod determinism;
 mod oracle;
 mod privtest;
+mod snapshot;

@@ -2,7 +2,7 @@
 //! BARs, and behind them the PSL and its AFU.
 
 use crate::afu::{AfuConfig, Variant};
-use crate::port::AfuModel;
+use crate::port::SavedAfu;
 use crate::psl::config::{self, ConfigSpace, Layout};
 use crate::psl::descriptor::Descriptor;
 use crate::psl::regs::Area;
@@ -10,7 +10,9 @@ use crate::psl::vpd::Vpd;
 use crate::psl::{self, Port, Psl, PslError, note_register};
 use fabric::agenda::EventId;
 use fabric::pci::Invalidate;
-use fabric::{BarRegion, Cx, Effect, Mishap, NotDone, PciFunction, ResetKind, Ticks, TranslationSpace};
+use fabric::{
+    BadState, BarRegion, Cx, Effect, Mishap, NotDone, PciFunction, ResetKind, Ticks, TranslationSpace,
+};
 use serde::{Deserialize, Serialize};
 
 /// Time of a VPD access; the driver waits up to 125 ms.
@@ -95,15 +97,11 @@ pub struct Adapter<A> {
     switched_at: Option<Ticks>,
 }
 
-/// A saved state that is not one.
-#[derive(Debug, thiserror::Error)]
-#[error("not the saved state of an adapter: {0}")]
-pub struct BadSave(#[from] postcard::Error);
-
 impl<A: serde::de::DeserializeOwned> Adapter<A> {
     /// The adapter whose [`PciFunction::saved`] form this is.
-    pub fn from_saved(bytes: &[u8]) -> Result<Adapter<A>, BadSave> {
-        Ok(postcard::from_bytes(bytes)?)
+    pub fn from_saved(bytes: &[u8]) -> Result<Adapter<A>, BadState> {
+        let bad = |e: postcard::Error| BadState { what: "an adapter", reason: e.to_string() };
+        postcard::from_bytes(bytes).map_err(bad)
     }
 }
 
@@ -141,7 +139,7 @@ impl Target {
     }
 }
 
-impl<A: AfuModel + 'static> Adapter<A> {
+impl<A: SavedAfu> Adapter<A> {
     /// An adapter after power-on.
     pub fn new(config: AdapterConfig, afu: A) -> Adapter<A> {
         let processes = config.processes.min(512);
@@ -328,7 +326,7 @@ fn piece_size(len: usize) -> usize {
     if len == 16 { 8 } else { len.max(1) }
 }
 
-impl<A: AfuModel + Serialize + 'static> PciFunction for Adapter<A> {
+impl<A: SavedAfu> PciFunction for Adapter<A> {
     fn config_read(&mut self, offset: u16, data: &mut [u8], _cx: &mut Cx<'_>) {
         self.space.read(u64::from(offset), data);
     }
@@ -410,6 +408,16 @@ impl<A: AfuModel + Serialize + 'static> PciFunction for Adapter<A> {
     }
     fn saved(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("model states have a postcard form")
+    }
+    fn restore(&mut self, saved: &[u8]) -> Result<(), BadState> {
+        *self = Adapter::from_saved(saved)?;
+        Ok(())
+    }
+    fn has_outside_state(&self) -> bool {
+        self.afu.has_outside_state()
+    }
+    fn reseed(&mut self, seed: u64) {
+        self.afu.reseed(seed);
     }
     fn space_of(&self, pe: u32) -> Option<TranslationSpace> {
         u16::try_from(pe).ok().and_then(|pe| self.psl.space_of(pe))

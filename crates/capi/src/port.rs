@@ -104,8 +104,19 @@ pub trait AfuModel {
     fn mishap(&mut self, what: &Mishap<'_>, _port: &mut dyn AfuPort<'_>) -> Result<(), NotDone> {
         Err(NotDone::Unknown(what.name.to_owned()))
     }
+    /// Draws differently from here on.
+    fn reseed(&mut self, _seed: u64) {}
+    /// True if its saved form is not all of it.
+    fn has_outside_state(&self) -> bool {
+        false
+    }
     /// The control block of context `pe`, for oracles; no side effect.
     fn control_block(&self, pe: u16) -> ControlBlock;
     /// AFU error information register contents (AFU_ERR_An).
     fn error_register(&self) -> u64;
 }
+
+/// An AFU whose state can be saved: one that can be in an adapter.
+pub trait SavedAfu: AfuModel + serde::Serialize + serde::de::DeserializeOwned + 'static {}
+
+impl<A: AfuModel + serde::Serialize + serde::de::DeserializeOwned + 'static> SavedAfu for A {}

@@ -203,6 +203,15 @@ impl Cpu {
         self.micro.step_over = Some(self.cia);
     }
 
+    /// The watched instruction that the next run executes, if it stands at one.
+    pub fn stepping_over(&self) -> Option<u64> {
+        self.micro.step_over
+    }
+    /// The next run executes the watched instruction at this address.
+    pub fn set_stepping_over(&mut self, at: Option<u64>) {
+        self.micro.step_over = at;
+    }
+
     /// Asks the loop to look at interrupts after the current instruction.
     pub(crate) fn look_soon(&mut self) {
         self.micro.stop_at = 0;

@@ -125,6 +125,15 @@ impl Cpu {
             micro: MicroTlb::default(),
         }
     }
+    /// Forgets the views of the TLB and of decoded code: the state around
+    /// them is another one. A watched instruction that is to be stepped over
+    /// still is.
+    pub fn forget_views(&mut self) {
+        let step_over = self.micro.step_over;
+        self.micro = MicroTlb::default();
+        self.micro.step_over = step_over;
+        self.micro.set_context(self.msr);
+    }
     /// Virtual time as this thread sees it.
     #[inline]
     pub fn now(&self) -> Ticks {

@@ -7,19 +7,26 @@
 //! costs several times as much (docs/performance.md).
 //!
 //! Each 4 KiB page has a flag byte. `TOUCHED` says that the page may differ
-//! from zero (hash, snapshots); `CODE` that decoded instructions of it are
-//! cached. A store to a `CODE` page clears the flag and says so, and the
+//! from zero (hash, snapshots); `DIRTY` that it may differ from the image it
+//! was last saved to or restored from; `CODE` that decoded instructions of it
+//! are cached. A store to a `CODE` page clears the flag and says so, and the
 //! cache entry is dead from then on.
 
 use crate::hash::StateHasher;
-use std::cell::Cell;
+use crate::image::MemoryImage;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use vm_memory::mmap::{MmapRegion, MmapRegionBuilder};
 
 const TOUCHED: u8 = 1;
 const CODE: u8 = 2;
+const DIRTY: u8 = 4;
+/// Flags of a page to which a store needs no look.
+const WRITABLE: u8 = TOUCHED | DIRTY;
 /// log2 of the flag granularity.
 pub const PAGE_SHIFT: u32 = 12;
-const PAGE: usize = 1 << PAGE_SHIFT;
+/// Bytes of a page.
+pub const PAGE: usize = 1 << PAGE_SHIFT;
 
 /// The host could not give the memory.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +57,15 @@ pub struct GuestMemory {
     len: u64,
     flags: Box<[Cell<u8>]>,
     code_epoch: Cell<u64>,
+    /// Pages with the flag `DIRTY`, in the order in which they got it.
+    dirty: RefCell<Vec<u32>>,
+    /// What `DIRTY` is relative to: zeroed memory if there is none.
+    base_image: Option<Arc<MemoryImage>>,
 }
 
 // SAFETY: `base` points into `region`, which this value owns and which does
-// not move; nothing else holds the pointer. `Cell` makes the type not Sync,
-// so one thread at a time uses it, whichever that is.
+// not move; nothing else holds the pointer. `Cell` and `RefCell` make the type
+// not Sync, so one thread at a time uses it, whichever that is.
 unsafe impl Send for GuestMemory {}
 
 impl GuestMemory {
@@ -70,7 +81,8 @@ impl GuestMemory {
             .map_err(|e| fail(e.to_string()))?;
         let base = region.as_ptr();
         let flags = vec![Cell::new(0); size >> PAGE_SHIFT].into_boxed_slice();
-        Ok(GuestMemory { region, base, len, flags, code_epoch: Cell::new(0) })
+        let dirty = RefCell::new(vec![]);
+        Ok(GuestMemory { region, base, len, flags, code_epoch: Cell::new(0), dirty, base_image: None })
     }
     /// Size in bytes.
     pub fn len(&self) -> u64 {
@@ -106,7 +118,7 @@ impl GuestMemory {
         }
         let first = (ra >> PAGE_SHIFT) as usize;
         let straddles = (ra as usize & (PAGE - 1)) + N > PAGE;
-        let outcome = if self.flags[first].get() == TOUCHED && !straddles {
+        let outcome = if self.flags[first].get() == WRITABLE && !straddles {
             Store::Done
         } else {
             self.note_store(ra, N)
@@ -127,12 +139,15 @@ impl GuestMemory {
         let first = (ra >> PAGE_SHIFT) as usize;
         let last = ((ra + len as u64 - 1) >> PAGE_SHIFT) as usize;
         let mut outcome = Store::Done;
-        for flag in &self.flags[first..=last] {
+        for (page, flag) in (first..=last).zip(&self.flags[first..=last]) {
             if flag.get() & CODE != 0 {
                 outcome = Store::CodeChanged;
                 self.code_epoch.set(self.code_epoch.get() + 1);
             }
-            flag.set(TOUCHED);
+            if flag.get() & DIRTY == 0 {
+                self.dirty.borrow_mut().push(page as u32);
+            }
+            flag.set(WRITABLE);
         }
         outcome
     }
@@ -211,6 +226,47 @@ impl GuestMemory {
             }
         }
     }
+    /// The contents now. From here on only pages that are stored to have to
+    /// be put back by [`Self::restore`] of this image.
+    pub fn save(&mut self) -> Arc<MemoryImage> {
+        let mut image = MemoryImage::new(self.len);
+        let mut page = [0u8; PAGE];
+        for (i, flag) in self.flags.iter().enumerate().filter(|(_, f)| f.get() & TOUCHED != 0) {
+            self.read_bytes((i as u64) << PAGE_SHIFT, &mut page);
+            image.push(i as u32, &page);
+            flag.set(flag.get() & !DIRTY);
+        }
+        self.dirty.get_mut().clear();
+        let image = Arc::new(image);
+        self.base_image = Some(Arc::clone(&image));
+        image
+    }
+    /// Makes the contents those of `image`, which is of memory of this size.
+    /// Costs what was stored to since this image was saved or restored, or a
+    /// copy of everything if it was another.
+    pub fn restore(&mut self, image: &Arc<MemoryImage>) {
+        assert_eq!(self.len, image.len(), "an image of memory of another size");
+        let mut pages = std::mem::take(self.dirty.get_mut());
+        if !self.base_image.as_ref().is_some_and(|base| Arc::ptr_eq(base, image)) {
+            let touched = (0..).zip(&self.flags).filter(|(_, f)| f.get() & TOUCHED != 0);
+            pages = touched.map(|(i, _)| i).chain(image.pages()).collect();
+        }
+        for &i in &pages {
+            let ra = u64::from(i) << PAGE_SHIFT;
+            // Clears CODE too: decoded instructions of the page are stale.
+            let stored = self.write_bytes(ra, image.page(i).unwrap_or(&[0; PAGE]));
+            debug_assert_ne!(stored, Store::Outside);
+            self.flags[i as usize].set(TOUCHED);
+        }
+        pages.clear();
+        *self.dirty.get_mut() = pages;
+        self.code_epoch.set(self.code_epoch.get() + 1);
+        self.base_image = Some(Arc::clone(image));
+    }
+    /// Bytes of pages stored to since the memory was last saved or restored.
+    pub fn dirty_bytes(&self) -> u64 {
+        self.dirty.borrow().len() as u64 * PAGE as u64
+    }
     /// Bytes of pages that were ever stored to.
     pub fn touched_bytes(&self) -> u64 {
         self.flags.iter().filter(|f| f.get() & TOUCHED != 0).count() as u64 * PAGE as u64
@@ -244,6 +300,43 @@ mod tests {
         assert_eq!(m.write_be64(0xffc, 1), Store::CodeChanged, "straddles into the page");
         assert!(!m.is_code(0x1000));
         assert_eq!(m.write_be64(0x1000, 1), Store::Done);
+    }
+
+    /// Every page by every way of a store: restored from the dirty list, from
+    /// another image, and into fresh memory.
+    #[test]
+    fn an_image_comes_back_whole() {
+        let hash = |m: &GuestMemory| {
+            let mut h = StateHasher::new();
+            m.hash_into(&mut h);
+            h.finish()
+        };
+        let mut m = GuestMemory::new(1 << 16).unwrap();
+        for ra in [0x0u64, 0x2000, 0x5000] {
+            let _ = m.write_be64(ra, ra + 1);
+        }
+        m.mark_code(0x2000);
+        let (first, at_first) = (m.save(), hash(&m));
+        assert_eq!(m.dirty_bytes(), 0);
+        assert_eq!(m.write_be64(0x2000, 7), Store::CodeChanged);
+        m.mark_code(0x2000);
+        let _ = m.write_bytes(0x4ff0, &[3; 0x20]);
+        let _ = m.write_be64(0x8000, 9);
+        assert_eq!(m.dirty_bytes(), 4 * PAGE as u64);
+        let (second, at_second) = (m.save(), hash(&m));
+        assert_ne!(at_first, at_second);
+        let epoch = m.code_epoch();
+        m.restore(&first);
+        assert_eq!(hash(&m), at_first, "from another image");
+        assert!(!m.is_code(0x2000) && m.code_epoch() > epoch, "decoded code is stale");
+        let _ = m.write_be64(0x0, 5);
+        let _ = m.write_be64(0xf000, 5);
+        m.restore(&first);
+        assert_eq!(hash(&m), at_first, "from the dirty list");
+        let mut fresh = GuestMemory::new(1 << 16).unwrap();
+        let _ = fresh.write_be64(0x9000, 5);
+        fresh.restore(&second);
+        assert_eq!(hash(&fresh), at_second, "into other memory");
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub enum Invalidate {
     All,
 }
 
+/// Bytes that are not a saved state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the saved state of {what}: {reason}")]
+pub struct BadState {
+    /// Of what the state should be.
+    pub what: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// One PCI function behind a host bridge.
 ///
 /// Data is in address order: `data[0]` is the byte at `offset`. A function
@@ -81,6 +91,14 @@ pub trait PciFunction: std::any::Any {
     /// The saved form of the function's whole state, for snapshots and the
     /// state hash.
     fn saved(&self) -> Vec<u8>;
+    /// Takes on the state whose [`PciFunction::saved`] form this is; its own
+    /// is untouched if that is not one.
+    fn restore(&mut self, saved: &[u8]) -> Result<(), BadState>;
+    /// True if its saved form is not all of it: a disk in a file of the host
+    /// cannot be put back.
+    fn has_outside_state(&self) -> bool;
+    /// Draws differently from here on.
+    fn reseed(&mut self, seed: u64);
     /// Whose memory a DMA with process element `pe` would touch, for tools.
     fn space_of(&self, pe: u32) -> Option<TranslationSpace>;
 }

@@ -15,6 +15,10 @@ impl Rng {
     pub fn named(seed: u64, name: &str) -> Rng {
         Rng { state: xxh3_64_with_seed(name.as_bytes(), seed) }
     }
+    /// Goes on as another stream, which `seed` and this one's past decide.
+    pub fn branch(&mut self, seed: u64) {
+        self.state = xxh3_64_with_seed(&self.state.to_le_bytes(), seed);
+    }
     /// Next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -49,6 +53,14 @@ mod tests {
         assert_eq!(draw(1, "quanta"), draw(1, "quanta"));
         assert_ne!(draw(1, "quanta"), draw(1, "media"));
         assert_ne!(draw(1, "quanta"), draw(2, "quanta"));
+        let branched = |seed, name| {
+            let mut r = Rng::named(1, name);
+            r.branch(seed);
+            r.next_u64()
+        };
+        assert_eq!(branched(2, "quanta"), branched(2, "quanta"));
+        assert_ne!(branched(2, "quanta"), branched(3, "quanta"));
+        assert_ne!(branched(2, "quanta"), branched(2, "media"));
         let mut r = Rng::named(1, "x");
         for _ in 0..1000 {
             assert!((3..=5).contains(&r.range(3, 5)));

@@ -18,8 +18,10 @@ pub mod nest;
 pub mod oracle;
 pub mod report;
 pub mod scenario;
+pub mod snapshot;
 
 pub use build::{BuildError, MachineConfig};
 pub use fabric::{Record, Ticks, Value};
 pub use kernel::{KernelError, KernelImage, Symbols};
 pub use machine::{Machine, Stop};
+pub use snapshot::{CannotSave, Snapshot};

@@ -13,10 +13,10 @@ use fabric::hash::StateHasher;
 use fabric::pci::Invalidate;
 use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
 use powernv::{Action, MemoryLayout, Platform, PlatformConfig, RebootKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why the machine stopped running.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stop {
     /// The time asked for is reached.
     Limit,
@@ -37,7 +37,7 @@ pub enum Stop {
 }
 
 /// Where a round stands when the machine stopped in the middle of it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Round {
     quantum: u64,
     order: Vec<usize>,
@@ -48,16 +48,11 @@ struct Round {
     longest: u64,
 }
 
-/// One simulated machine.
-pub struct Machine {
-    pub(crate) cpus: Vec<Cpu>,
+/// What drives the machine: time, what is due, whose turn it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Clockwork {
     started: Vec<bool>,
-    pub(crate) mem: GuestMemory,
-    code: CodeCache,
-    platform: Platform,
     agenda: Agenda,
-    pub(crate) nest: NestMmu,
-    trace: Trace,
     now: Ticks,
     quantum: (u64, u64),
     schedule: Rng,
@@ -66,8 +61,26 @@ pub struct Machine {
     hile: bool,
     /// Highest time base value that any CPU has read.
     timebase_floor: u64,
-    pub(crate) slowness: Slowness,
+    pub slowness: Slowness,
     ended: Option<Stop>,
+}
+
+impl Clockwork {
+    pub fn reseed(&mut self, seed: u64) {
+        self.schedule.branch(seed);
+        self.darn.branch(seed);
+    }
+}
+
+/// One simulated machine.
+pub struct Machine {
+    pub(crate) cpus: Vec<Cpu>,
+    pub(crate) mem: GuestMemory,
+    code: CodeCache,
+    pub(crate) platform: Platform,
+    pub(crate) nest: NestMmu,
+    trace: Trace,
+    pub(crate) clock: Clockwork,
     doorbells: Vec<u32>,
     invalidations: Vec<Invalidate>,
 }
@@ -95,15 +108,9 @@ impl Machine {
         cpus[0].gpr[9] = layout.opal_entry;
         let mut started = vec![false; config.cpus];
         started[0] = true;
-        Machine {
-            cpus,
+        let clock = Clockwork {
             started,
-            mem,
-            code: CodeCache::new(),
-            platform,
             agenda: Agenda::default(),
-            nest: NestMmu::default(),
-            trace: Trace::default(),
             now: Ticks(0),
             quantum: config.quantum,
             schedule: Rng::named(config.seed, "schedule"),
@@ -113,6 +120,15 @@ impl Machine {
             timebase_floor: 0,
             slowness: Slowness::default(),
             ended: None,
+        };
+        Machine {
+            cpus,
+            mem,
+            code: CodeCache::new(),
+            platform,
+            nest: NestMmu::default(),
+            trace: Trace::default(),
+            clock,
             doorbells: vec![],
             invalidations: vec![],
         }
@@ -120,7 +136,7 @@ impl Machine {
 
     /// Virtual time.
     pub fn now(&self) -> Ticks {
-        self.now
+        self.clock.now
     }
     /// Instructions retired by all CPUs.
     pub fn instructions(&self) -> u64 {
@@ -137,6 +153,16 @@ impl Machine {
     /// Records since the last call, oldest first.
     pub fn take_records(&mut self) -> Vec<Record> {
         self.trace.take()
+    }
+    /// True while records or console output wait to be taken.
+    pub fn has_activity(&self) -> bool {
+        !self.trace.is_empty() || self.platform.has_output()
+    }
+    /// Forgets what waits to be taken, and what CPUs sent to each other.
+    pub(crate) fn drop_activity(&mut self) {
+        self.trace.take();
+        self.doorbells.clear();
+        self.invalidations.clear();
     }
     /// Console output of a terminal since the last call.
     pub fn take_output(&mut self, terminal: usize) -> Vec<u8> {
@@ -159,15 +185,11 @@ impl Machine {
     pub fn state_hash(&self) -> u128 {
         let mut h = StateHasher::new();
         h.state(&self.cpus);
-        h.state(&self.started);
         h.state(&self.platform);
         for function in self.platform.functions() {
             h.bytes(&function.saved());
         }
-        h.state(&self.agenda);
-        h.state(&self.nest);
-        h.state(&(self.now, self.quantum, &self.schedule, &self.darn, self.hile, self.timebase_floor));
-        h.state(&(&self.round, &self.ended, &self.doorbells, &self.invalidations, &self.slowness));
+        h.state(&(&self.nest, &self.clock, &self.doorbells, &self.invalidations));
         self.mem.hash_into(&mut h);
         h.finish()
     }
@@ -175,11 +197,11 @@ impl Machine {
     /// Runs until `limit` or until something happens.
     pub fn run(&mut self, limit: Ticks, inject: &mut dyn Injector) -> Stop {
         loop {
-            if let Some(stop) = &self.ended {
+            if let Some(stop) = &self.clock.ended {
                 return stop.clone();
             }
-            if self.round.is_none() {
-                if self.now >= limit {
+            if self.clock.round.is_none() {
+                if self.clock.now >= limit {
                     return Stop::Limit;
                 }
                 self.fire_due(inject);
@@ -191,7 +213,7 @@ impl Machine {
             if let Some(stop) = self.play_round(inject) {
                 return stop;
             }
-            if !self.trace.is_empty() || self.platform.has_output() {
+            if self.has_activity() {
                 return Stop::Activity;
             }
         }
@@ -203,24 +225,28 @@ impl Machine {
         if next == Ticks::NEVER {
             return Some(Stop::Dead);
         }
-        self.now = next.max(self.now).min(limit);
-        (self.now >= limit).then_some(Stop::Limit)
+        self.clock.now = next.max(self.clock.now).min(limit);
+        (self.clock.now >= limit).then_some(Stop::Limit)
     }
 
     /// The next agenda event or decrementer.
     fn next_event(&self) -> Ticks {
-        let awake = self.running().filter(|n| !self.slowness.stalls(*n, self.now));
+        let awake = self.running().filter(|n| !self.clock.slowness.stalls(*n, self.clock.now));
         let dec = awake.map(|n| Ticks::from_timebase(self.cpus[n].dec_due)).min();
-        self.agenda.next_due().min(dec.unwrap_or(Ticks::NEVER)).min(self.slowness.next_end(self.now))
+        self.clock
+            .agenda
+            .next_due()
+            .min(dec.unwrap_or(Ticks::NEVER))
+            .min(self.clock.slowness.next_end(self.clock.now))
     }
 
     fn running(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.cpus.len()).filter(|&n| self.started[n])
+        (0..self.cpus.len()).filter(|&n| self.clock.started[n])
     }
 
     fn fire_due(&mut self, inject: &mut dyn Injector) {
-        while let Some((_, due)) = self.agenda.take_due(self.now) {
-            let now = self.now;
+        while let Some((_, due)) = self.clock.agenda.take_due(self.clock.now) {
+            let now = self.clock.now;
             self.bus(inject).with_platform(now, |p, w| p.event(due.device, due.what, w));
         }
     }
@@ -229,21 +255,21 @@ impl Machine {
     fn start_round(&mut self, limit: Ticks) -> bool {
         self.sample_lines();
         for cpu in &mut self.cpus {
-            cpu.clock_origin = self.now.0.wrapping_sub(cpu.retired);
+            cpu.clock_origin = self.clock.now.0.wrapping_sub(cpu.retired);
         }
         let mut order: Vec<usize> =
             self.running().filter(|&n| !self.cpus[n].stopped || self.cpus[n].wakes()).collect();
-        order.retain(|n| !self.slowness.stalls(*n, self.now));
+        order.retain(|n| !self.clock.slowness.stalls(*n, self.clock.now));
         if order.is_empty() {
             return false;
         }
-        let drawn = self.schedule.range(self.quantum.0, self.quantum.1);
+        let drawn = self.clock.schedule.range(self.clock.quantum.0, self.clock.quantum.1);
         let until = self.next_event().min(limit);
-        let quantum = if until > self.now { drawn.min((until - self.now).0) } else { drawn };
+        let quantum = if until > self.clock.now { drawn.min((until - self.clock.now).0) } else { drawn };
         for i in (1..order.len()).rev() {
-            order.swap(i, self.schedule.below(i as u64 + 1) as usize);
+            order.swap(i, self.clock.schedule.below(i as u64 + 1) as usize);
         }
-        self.round = Some(Round { quantum, order, next: 0, used: 0, longest: 0 });
+        self.clock.round = Some(Round { quantum, order, next: 0, used: 0, longest: 0 });
         true
     }
 
@@ -257,15 +283,15 @@ impl Machine {
     /// Goes on with the current round; `None` when it is complete.
     fn play_round(&mut self, inject: &mut dyn Injector) -> Option<Stop> {
         loop {
-            let round = self.round.as_ref().expect("a round is open");
+            let round = self.clock.round.as_ref().expect("a round is open");
             let Some(&n) = round.order.get(round.next) else {
-                self.now += Ticks(round.longest);
-                self.round = None;
+                self.clock.now += Ticks(round.longest);
+                self.clock.round = None;
                 return None;
             };
             let left = round.quantum - round.used;
             let (exit, used) = self.run_cpu(n, left, inject);
-            let round = self.round.as_mut().expect("a round is open");
+            let round = self.clock.round.as_mut().expect("a round is open");
             // `firmware_return` retires the trap word after the run: without
             // its count a call that returns to the entry would take no time.
             round.used += used + u64::from(exit == Exit::Firmware);
@@ -274,10 +300,10 @@ impl Machine {
                 Exit::Budget | Exit::Idle => self.next_cpu(n),
                 Exit::Firmware => {
                     self.firmware(n, inject);
-                    if self.ended.is_some() || used_up {
+                    if self.clock.ended.is_some() || used_up {
                         self.next_cpu(n);
                     }
-                    if let Some(stop) = &self.ended {
+                    if let Some(stop) = &self.clock.ended {
                         return Some(stop.clone());
                     }
                 }
@@ -293,7 +319,7 @@ impl Machine {
     /// store before it runs again.
     fn next_cpu(&mut self, n: usize) {
         self.cpus[n].reservation = None;
-        let round = self.round.as_mut().expect("a round is open");
+        let round = self.clock.round.as_mut().expect("a round is open");
         round.longest = round.longest.max(round.used);
         round.used = 0;
         round.next += 1;
@@ -301,14 +327,14 @@ impl Machine {
 
     /// The CPU whose turn it is, or the first.
     pub(crate) fn current_cpu(&self) -> usize {
-        self.round.as_ref().and_then(|r| r.order.get(r.next)).copied().unwrap_or(0)
+        self.clock.round.as_ref().and_then(|r| r.order.get(r.next)).copied().unwrap_or(0)
     }
 
     /// CPU `n` stands still for `span`, from now on: what is left of its turn
     /// in the open round goes with it.
     pub(crate) fn stall(&mut self, n: usize, span: Ticks) {
-        self.slowness.stall(n, self.now + span);
-        let Some(round) = &mut self.round else { return };
+        self.clock.slowness.stall(n, self.clock.now + span);
+        let Some(round) = &mut self.clock.round else { return };
         match round.order.iter().position(|c| *c == n) {
             Some(at) if at == round.next => self.next_cpu(n),
             Some(at) if at > round.next => {
@@ -320,15 +346,15 @@ impl Machine {
 
     fn run_cpu(&mut self, n: usize, budget: u64, inject: &mut dyn Injector) -> (Exit, u64) {
         let before = self.cpus[n].retired;
-        self.cpus[n].timebase_floor = self.timebase_floor;
+        self.cpus[n].timebase_floor = self.clock.timebase_floor;
         let mut bus = Bus {
             platform: &mut self.platform,
             mem: &self.mem,
-            agenda: &mut self.agenda,
+            agenda: &mut self.clock.agenda,
             nest: &mut self.nest,
             inject,
             trace: &mut self.trace,
-            darn: &mut self.darn,
+            darn: &mut self.clock.darn,
             doorbells: &mut self.doorbells,
             invalidations: &mut self.invalidations,
             mmio_loads: 0,
@@ -336,12 +362,12 @@ impl Machine {
         let mut env = Env { mem: &self.mem, platform: &mut bus };
         let exit = self.cpus[n].run(&mut env, &mut self.code, budget);
         let loads = bus.mmio_loads;
-        if let Some(extra) = self.slowness.mmio_load(self.now).filter(|_| loads > 0) {
+        if let Some(extra) = self.clock.slowness.mmio_load(self.clock.now).filter(|_| loads > 0) {
             // Deviates: the CPU waits at the end of its quantum for all the
             // loads in it, not at each of them.
-            self.slowness.stall(n, self.now + Ticks(extra.0.saturating_mul(loads)));
+            self.clock.slowness.stall(n, self.clock.now + Ticks(extra.0.saturating_mul(loads)));
         }
-        self.timebase_floor = self.cpus[n].timebase_floor;
+        self.clock.timebase_floor = self.cpus[n].timebase_floor;
         self.deliver_queues(n);
         (exit, self.cpus[n].retired - before)
     }
@@ -366,11 +392,11 @@ impl Machine {
         Bus {
             platform: &mut self.platform,
             mem: &self.mem,
-            agenda: &mut self.agenda,
+            agenda: &mut self.clock.agenda,
             nest: &mut self.nest,
             inject,
             trace: &mut self.trace,
-            darn: &mut self.darn,
+            darn: &mut self.clock.darn,
             doorbells: &mut self.doorbells,
             invalidations: &mut self.invalidations,
             mmio_loads: 0,
@@ -393,23 +419,23 @@ impl Machine {
     fn act(&mut self, caller: usize, action: Action) {
         match action {
             Action::ReturnCpu => {
-                self.started[caller] = false;
+                self.clock.started[caller] = false;
                 self.cpus[caller].stopped = true;
             }
             Action::StartCpu { hwid, pa } => {
                 if let Some(n) = self.cpus.iter().position(|c| c.pir == hwid) {
-                    self.cpus[n].hile = self.hile;
+                    self.cpus[n].hile = self.clock.hile;
                     self.cpus[n].start(pa, hwid as u64);
-                    self.started[n] = true;
+                    self.clock.started[n] = true;
                 }
             }
             Action::SetHile(little) => {
-                self.hile = little;
+                self.clock.hile = little;
                 self.cpus.iter_mut().for_each(|c| c.hile = little);
             }
             Action::SetPtcr(ptcr) => self.nest.ptcr = ptcr,
-            Action::PowerOff => self.ended = Some(Stop::PowerOff),
-            Action::Reboot { kind } => self.ended = Some(Stop::Reboot(kind)),
+            Action::PowerOff => self.clock.ended = Some(Stop::PowerOff),
+            Action::Reboot { kind } => self.clock.ended = Some(Stop::Reboot(kind)),
         }
     }
 }

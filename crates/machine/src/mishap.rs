@@ -4,10 +4,10 @@
 use crate::faults::Part;
 use crate::machine::Machine;
 use fabric::{Injector, Mishap, NotDone, Ticks};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// CPUs that stand still and accesses that take long.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Slowness {
     /// Until when each CPU stands still; CPUs beyond the list do not.
     stalled: Vec<Ticks>,
@@ -81,7 +81,7 @@ impl Machine {
             }
             "mmio-slow" => {
                 let lasts = Ticks(what.get("lasts").unwrap_or(u64::MAX));
-                self.slowness.mmio = Some((span(what)?, self.now() + lasts));
+                self.clock.slowness.mmio = Some((span(what)?, self.now() + lasts));
                 Ok(())
             }
             other => Err(NotDone::Unknown(other.to_owned())),

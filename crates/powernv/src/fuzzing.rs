@@ -7,7 +7,9 @@ use crate::world::World;
 use crate::{Breakage, PlatformConfig, layout};
 use fabric::pci::Invalidate;
 use fabric::translate::{Access, Translate, TranslateFault, Translation, TranslationSpace};
-use fabric::{Agenda, BarRegion, Cx, GuestMemory, NoInjection, PciFunction, ResetKind, Ticks, Trace};
+use fabric::{
+    Agenda, BadState, BarRegion, Cx, GuestMemory, NoInjection, PciFunction, ResetKind, Ticks, Trace,
+};
 
 /// Bytes of one operation: what, which argument values, raw material.
 const STEP: usize = 16;
@@ -117,6 +119,17 @@ impl PciFunction for Probe {
         bytes.push(self.command);
         bytes
     }
+    fn restore(&mut self, saved: &[u8]) -> Result<(), BadState> {
+        let bad = |reason: String| BadState { what: "the probe", reason };
+        let (bar, command) = saved.split_first_chunk().ok_or_else(|| bad("too short".into()))?;
+        let &[command] = command else { return Err(bad("not nine bytes".into())) };
+        (self.bar, self.command) = (u64::from_le_bytes(*bar), command);
+        Ok(())
+    }
+    fn has_outside_state(&self) -> bool {
+        false
+    }
+    fn reseed(&mut self, _: u64) {}
     fn space_of(&self, _: u32) -> Option<TranslationSpace> {
         None
     }

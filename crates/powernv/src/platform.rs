@@ -146,6 +146,17 @@ impl Platform {
     pub fn has_output(&self) -> bool {
         self.consoles.iter().any(Console::has_output)
     }
+    /// Takes the functions out of another platform, each into the same slot,
+    /// as they are: nothing is reset.
+    pub fn take_functions(&mut self, from: &mut Platform) {
+        for (to, from) in self.phbs.iter_mut().zip(&mut from.phbs) {
+            to.move_function(from);
+        }
+    }
+    /// The plugged-in functions, to be changed.
+    pub fn functions_mut(&mut self) -> impl Iterator<Item = &mut (dyn PciFunction + 'static)> {
+        self.phbs.iter_mut().filter_map(Phb::function_mut)
+    }
     /// The plugged-in functions, in order of their slots.
     pub fn functions(&self) -> impl Iterator<Item = &dyn PciFunction> {
         self.phbs.iter().filter_map(Phb::function)

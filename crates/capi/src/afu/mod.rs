@@ -275,6 +275,13 @@ impl AfuModel for SisliteAfu {
     fn mishap(&mut self, what: &Mishap<'_>, port: &mut dyn AfuPort<'_>) -> Result<(), NotDone> {
         self.mishap_here(what, port)
     }
+    fn reseed(&mut self, seed: u64) {
+        self.rng.branch(seed);
+        self.target.units_mut().for_each(|unit| unit.drive.reseed(seed));
+    }
+    fn has_outside_state(&self) -> bool {
+        self.target.units().any(|unit| unit.backing.is_outside())
+    }
     fn control_block(&self, pe: u16) -> ControlBlock {
         let Some(c) = self.contexts.get(usize::from(pe)) else { return ControlBlock::default() };
         ControlBlock {

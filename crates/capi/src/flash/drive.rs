@@ -91,6 +91,10 @@ impl Drive {
         drive.age_to(profile, worn);
         drive
     }
+    /// Draws differently from here on.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng.branch(seed);
+    }
     /// Bytes that can be programmed during its rated life, at least 1.
     fn life(&self, p: &Profile) -> u128 {
         (u128::from(self.raw(p)) * u128::from(p.wear.cycles)).max(1)

@@ -218,6 +218,10 @@ impl Backing {
             Backing::Memory(_) => *self = Backing::external(store),
         }
     }
+    /// True if the blocks are not in the saved form.
+    pub fn is_outside(&self) -> bool {
+        matches!(self, Backing::External { .. })
+    }
     /// False while an external store is missing.
     pub fn is_ready(&self) -> bool {
         !matches!(self, Backing::External { store: None, .. })

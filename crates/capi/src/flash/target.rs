@@ -217,6 +217,14 @@ impl Target {
             Some(at) => internal.get_mut(at),
         }
     }
+    /// All units, those of the AFU itself too.
+    pub fn units(&self) -> impl Iterator<Item = &Lun> {
+        self.luns.iter().chain(self.internal.iter().flat_map(|i| &i.luns))
+    }
+    /// The same, to be changed.
+    pub fn units_mut(&mut self) -> impl Iterator<Item = &mut Lun> {
+        self.luns.iter_mut().chain(self.internal.iter_mut().flat_map(|i| &mut i.luns))
+    }
     /// Block size of the unit at an index, if there is one.
     pub fn block(&mut self, index: usize) -> Option<u64> {
         self.unit(index).map(|l| l.block())

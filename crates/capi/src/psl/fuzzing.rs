@@ -3,10 +3,9 @@
 
 use super::fake::{FakeAfu, World};
 use crate::adapter::{Adapter, AdapterConfig};
-use crate::port::AfuModel;
+use crate::port::SavedAfu;
 use fabric::pci::Invalidate;
 use fabric::{PciFunction, ResetKind, Ticks};
-use serde::Serialize;
 
 const MEMORY: u64 = 1 << 20;
 /// Bytes of one step: operation, size, 6 of place, 8 of value.
@@ -38,7 +37,7 @@ pub fn fuzz_mmio(data: &[u8]) {
 /// Runs an adapter with `afu` on `data`: accesses of all kinds to all
 /// spaces, stores to memory (where the process area may be), tlbie, resets.
 /// Nothing it does may panic, hang or reach outside memory.
-pub fn fuzz_adapter<A: AfuModel + Serialize + 'static>(afu: A, data: &[u8]) {
+pub fn fuzz_adapter<A: SavedAfu>(afu: A, data: &[u8]) {
     let Some(mut world) = World::new(MEMORY) else { return };
     let mut adapter = Adapter::new(AdapterConfig::default(), afu);
     adapter.set_capi_mode(true, &mut world.cx());
@@ -55,7 +54,7 @@ pub fn fuzz_adapter<A: AfuModel + Serialize + 'static>(afu: A, data: &[u8]) {
     world.pass(Ticks::millis(1), &mut adapter);
 }
 
-fn one_step<A: AfuModel + Serialize + 'static>(
+fn one_step<A: SavedAfu>(
     operation: u8,
     size: u8,
     place: u64,
@@ -99,12 +98,7 @@ fn one_step<A: AfuModel + Serialize + 'static>(
     }
 }
 
-fn rare_step<A: AfuModel + Serialize + 'static>(
-    size: u8,
-    number: u64,
-    adapter: &mut Adapter<A>,
-    world: &mut World,
-) {
+fn rare_step<A: SavedAfu>(size: u8, number: u64, adapter: &mut Adapter<A>, world: &mut World) {
     match size {
         0 => adapter.reset(ResetKind::Hot, &mut world.cx()),
         1 => adapter.reset(ResetKind::Fundamental, &mut world.cx()),

@@ -38,7 +38,7 @@ pub mod rc {
 const REAL: u64 = 0x0fff_ffff_ffff_ffff;
 
 /// Kinds of reboot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum RebootKind {
     /// CEC_REBOOT, and REBOOT2 type 0.
     Normal,

@@ -87,6 +87,10 @@ impl Phb {
         self.dma_blocked = false;
         std::mem::replace(&mut self.function, function)
     }
+    /// Moves the function of another bridge here, as it is.
+    pub(crate) fn move_function(&mut self, from: &mut Phb) {
+        self.function = from.function.take();
+    }
     /// The function, for oracles and tools.
     pub fn function(&self) -> Option<&dyn PciFunction> {
         self.function.as_deref()
