@@ -18,33 +18,6 @@ static int call(unsigned long request, void *argument)
     return ioctl(actor.disk, request, argument) < 0 ? errno : 0;
 }
 
-/* The NAA designator of 16 bytes in the device identification page, as programs for the real card find it. */
-static bool wwid_from_page(const uint8_t *page, size_t length)
-{
-    for (size_t at = 4; at + 4 <= length && at + 4 + page[at + 3] <= length; at += 4u + page[at + 3]) {
-        if ((page[at + 1] & 0x0f) == 3 && page[at + 3] == 16) {
-            memcpy(actor.wwid, page + at + 4, 16);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool wwid_read(void)
-{
-    uint8_t page[4096];
-    char path[160];
-    const char *name = strrchr(actor.dev, '/');
-    name = name ? name + 1 : actor.dev;
-    snprintf(path, sizeof path, "/sys/class/%s/%.60s/device/vpd_pg83", strncmp(name, "sg", 2) ? "block" : "scsi_generic", name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t length = read(fd, page, sizeof page);
-    close(fd);
-    return length > 4 && wwid_from_page(page, (size_t)length);
-}
-
 static int open_disk(struct run *run, const char *word)
 {
     char path[64];
@@ -58,7 +31,7 @@ static int open_disk(struct run *run, const char *word)
     actor.disk = fd;
     actor.managed = false;
     strcpy(actor.dev, path);
-    if (!wwid_read())
+    if (!disk_wwid(actor.dev, actor.wwid))
         return fail(run, "no-wwid");
     return 0;
 }

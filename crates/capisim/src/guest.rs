@@ -166,7 +166,7 @@ impl Guest {
                 "the guest's init is not prepared; run `cargo xtask guest`".into(),
             ));
         };
-        let names = ["actor", "blockcheck", "cardcheck", "bench"];
+        let names = ["actor", "blockcheck", "cardcheck", "superpipe", "bench"];
         let programs = names.into_iter().filter_map(|n| Some((n, program(n)?))).collect();
         let busybox = shell.then_some(a.busybox.path.as_path());
         Ok(initramfs::compose(&Contents {
