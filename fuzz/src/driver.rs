@@ -3,19 +3,22 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // A fuzzer is about the wall clock.
 
 use std::cell::RefCell;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use fabric::Rng;
 
-use crate::mutate;
+use crate::coverage::{self, Seen};
+use crate::limits::{self, Limits};
 use crate::targets::Target;
-use crate::watchdog::Watchdog;
+use crate::{corpus, mutate};
 
-/// Mutants kept as parents beside the seeds.
+/// Mutants kept as parents beside the seeds: by chance without coverage, those that reached something new with it.
 const POOL: usize = 64;
+const POOL_COVERED: usize = 8192;
 /// Runs spent on making a failing input shorter.
 const SHRINK_RUNS: usize = 400;
 
@@ -23,67 +26,153 @@ thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Fuzzes `target`; the exit code says whether anything was found, and with `floor` whether there were enough executions.
-pub fn fuzz(
+/// What was asked for.
+pub struct Options {
+    /// Seed of the mutations.
+    pub seed: u64,
+    /// Wall-clock seconds.
+    pub seconds: u64,
+    /// Executions instead.
+    pub executions: Option<u64>,
+    /// Whether the floors of the target hold.
+    pub floor: bool,
+    /// Folder of more inputs, to which those are added that reach something new.
+    pub grow: Option<PathBuf>,
+    /// File that gets a line about the run.
+    pub ledger: Option<PathBuf>,
+}
+
+/// One run.
+struct Session<'a> {
     target: &'static Target,
-    seed: u64,
-    seconds: u64,
-    executions: Option<u64>,
-    floor: bool,
-) -> ExitCode {
+    options: &'a Options,
+    limits: Limits,
+    seen: Seen,
+    rng: Rng,
+    pool: Vec<Vec<u8>>,
+    done: u64,
+}
+
+/// Fuzzes `target`; the exit code says whether anything was found, and with `floor` whether it was enough.
+pub fn fuzz(target: &'static Target, options: &Options) -> io::Result<ExitCode> {
     catch_messages();
-    let watchdog = Watchdog::new(|input, text| store(target, input, text));
-    let mut rng = Rng::named(seed, target.name);
-    let seeds = (target.seeds)();
-    let mut pool: Vec<Vec<u8>> = vec![];
-    let (start, limit) = (Instant::now(), Duration::from_secs(seconds));
-    let mut done = 0u64;
-    while executions.map_or(start.elapsed() < limit, |most| done < most) {
-        let input = match seeds.get(done as usize) {
-            Some(seed) => seed.clone(),
-            None => next_input(&mut rng, &seeds, &pool, target.longest),
-        };
-        watchdog.begin(&input);
-        let failed = failure(target, &input);
-        watchdog.end();
-        done += 1;
-        if let Some(text) = failed {
-            println!("fuzz {}: execution {done} of seed {seed} failed", target.name);
-            store(target, &shrink(target, input), &text);
-            return ExitCode::FAILURE;
-        }
-        keep(&mut rng, &mut pool, input);
+    let mut parents = (target.seeds)();
+    for folder in [Some(&corpus::folder(target)), options.grow.as_ref()].into_iter().flatten() {
+        parents.extend(corpus::load(folder)?);
     }
-    let took = start.elapsed().as_secs_f64();
-    let rate = done as f64 / took;
-    println!("fuzz {}: {done} executions, {rate:.0}/s, {took:.1} s, seed {seed}: nothing found", target.name);
-    let least = target.floor * seconds;
-    if floor && done < least {
-        println!("fuzz {}: {done} executions are fewer than the floor of {least}", target.name);
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
-}
-
-fn next_input(rng: &mut Rng, seeds: &[Vec<u8>], pool: &[Vec<u8>], longest: usize) -> Vec<u8> {
-    if rng.below(16) == 0 {
-        return mutate::random(rng, longest.min(4096));
-    }
-    let pick = |rng: &mut Rng| -> Vec<u8> {
-        let all = (seeds.len() + pool.len()) as u64;
-        let n = if rng.below(2) == 0 { rng.below(seeds.len() as u64) } else { rng.below(all) } as usize;
-        seeds.get(n).or_else(|| pool.get(n - seeds.len())).cloned().unwrap_or_default()
+    let mut session = Session {
+        target,
+        options,
+        limits: Limits::new(|input, text| store(target, input, text)),
+        seen: Seen::default(),
+        rng: Rng::named(options.seed, target.name),
+        pool: vec![],
+        done: 0,
     };
-    let (from, other) = (pick(rng), pick(rng));
-    mutate::mutate(rng, &from, &other, longest)
+    let start = Instant::now();
+    let mut sound = parents
+        .iter()
+        .try_fold(true, |sound, input| Ok::<_, io::Error>(sound && session.run(input.clone(), false)?))?;
+    let replayed = session.seen.reached();
+    let limit = Duration::from_secs(options.seconds);
+    while sound && options.executions.map_or(start.elapsed() < limit, |most| session.done < most) {
+        let input = session.next_input(&parents);
+        sound = session.run(input, true)?;
+    }
+    let cpu = limits::cpu_time(start).as_secs_f64();
+    session.report(start, cpu, sound)?;
+    let enough = sound && (!options.floor || session.enough(cpu, replayed));
+    Ok(if enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn keep(rng: &mut Rng, pool: &mut Vec<Vec<u8>>, input: Vec<u8>) {
-    if pool.len() < POOL {
-        pool.push(input);
-    } else if rng.below(8) == 0 {
-        let n = rng.below(POOL as u64) as usize;
-        pool[n] = input;
+impl Session<'_> {
+    /// Runs one input and keeps it if it is worth it; whether it did no harm.
+    fn run(&mut self, input: Vec<u8>, new: bool) -> io::Result<bool> {
+        self.limits.begin(&input);
+        coverage::clear();
+        let failed = failure(self.target, &input);
+        let failed = failed.or(self.limits.end());
+        self.done += 1;
+        if let Some(text) = failed {
+            println!(
+                "fuzz {}: execution {} of seed {} failed",
+                self.target.name, self.done, self.options.seed
+            );
+            store(self.target, &shrink(self.target, input), &text);
+            return Ok(false);
+        }
+        let found = self.seen.add();
+        if new {
+            self.keep(input, found)?;
+        }
+        Ok(true)
+    }
+
+    fn next_input(&mut self, parents: &[Vec<u8>]) -> Vec<u8> {
+        let (rng, pool, longest) = (&mut self.rng, &self.pool, self.target.longest);
+        if rng.below(64) == 0 {
+            return mutate::random(rng, longest.min(4096));
+        }
+        let pick = |rng: &mut Rng| -> Vec<u8> {
+            let n = rng.below((parents.len() + pool.len()) as u64) as usize;
+            parents.get(n).or_else(|| pool.get(n - parents.len())).cloned().unwrap_or_default()
+        };
+        let (from, other) = (pick(rng), pick(rng));
+        mutate::mutate(rng, &from, &other, self.target)
+    }
+
+    fn keep(&mut self, input: Vec<u8>, found: bool) -> io::Result<()> {
+        let most = if coverage::counters() == 0 { POOL } else { POOL_COVERED };
+        let worth =
+            if coverage::counters() == 0 { self.pool.len() < POOL || self.rng.below(8) == 0 } else { found };
+        if !worth {
+            return Ok(());
+        }
+        if let Some(folder) = &self.options.grow {
+            corpus::store(folder, &input)?;
+        }
+        if self.pool.len() < most {
+            self.pool.push(input);
+        } else {
+            let n = self.rng.below(most as u64) as usize;
+            self.pool[n] = input;
+        }
+        Ok(())
+    }
+
+    /// Says what was done, on the terminal and in the ledger.
+    fn report(&self, start: Instant, cpu: f64, sound: bool) -> io::Result<()> {
+        let (name, done, seed) = (self.target.name, self.done, self.options.seed);
+        let took = start.elapsed().as_secs_f64();
+        let reached = self.seen.reached();
+        let covered = match coverage::counters() {
+            0 => "no coverage measured".to_owned(),
+            _ => format!("{reached} counters, {} features reached", self.seen.features()),
+        };
+        let found = if sound { "nothing found" } else { "FOUND" };
+        println!(
+            "fuzz {name}: {done} executions, {:.0} a CPU second, {cpu:.1} s of {took:.1} s, {covered}, {} MiB, seed {seed}: {found}",
+            done as f64 / cpu,
+            limits::peak_kib() >> 10,
+        );
+        let Some(path) = &self.options.ledger else { return Ok(()) };
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        writeln!(file, "{name},{seed},{cpu:.0},{done},{reached},{}", u8::from(!sound))
+    }
+
+    /// Whether the floors of the target were reached; `replayed` counters by seeds and corpus alone.
+    fn enough(&self, cpu: f64, replayed: usize) -> bool {
+        let Target { name, floor, counters, .. } = self.target;
+        let least = (*floor as f64 * cpu) as u64;
+        if self.done < least {
+            println!("fuzz {name}: {} executions are fewer than the floor of {least}", self.done);
+        }
+        if replayed < *counters {
+            println!(
+                "fuzz {name}: corpus and seeds reach {replayed} counters, fewer than the floor of {counters}"
+            );
+        }
+        self.done >= least && replayed >= *counters
     }
 }
 
@@ -121,12 +210,11 @@ fn shrink(target: &Target, mut input: Vec<u8>) -> Vec<u8> {
 
 /// Keeps a failing input and prints how to run it again.
 fn store(target: &Target, input: &[u8], text: &str) {
-    let folder = PathBuf::from("target/capisim/fuzz");
-    let path = folder.join(format!("{}-{:016x}.bin", target.name, fabric::state_hash(input) as u64));
-    let stored = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, input));
+    let folder = Path::new("target/capisim/fuzz");
+    let stored = corpus::store(&folder.join(target.name), input);
     println!("{text}");
     match stored {
-        Ok(()) => println!("repeat: cargo run -p fuzz -- {} --replay {}", target.name, path.display()),
-        Err(error) => println!("{}: cannot store the input: {error}; it is {input:02x?}", path.display()),
+        Ok(path) => println!("repeat: cargo run -p fuzz -- {} --replay {}", target.name, path.display()),
+        Err(error) => println!("{}: cannot store the input: {error}; it is {input:02x?}", folder.display()),
     }
 }

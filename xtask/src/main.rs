@@ -5,6 +5,7 @@ mod bench;
 mod clients;
 mod falsepos;
 mod faults;
+mod fuzz;
 mod guest;
 mod licences;
 mod mutants;
@@ -34,6 +35,8 @@ enum Task {
     Test(test::Args),
     /// Run every scenario of the fault catalogue on the stock driver
     Faults(faults::Args),
+    /// Fuzz, with coverage
+    Fuzz(fuzz::Args),
     /// Check the project's own rules
     Tidy,
     /// Write the generated pages
@@ -49,11 +52,15 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::as_compiler() {
+        return code;
+    }
     let outcome = match Cli::parse().task {
         Task::Guest(args) => guest::run(&args),
         Task::Run(args) => return run::run(&args),
         Task::Test(args) => return test::run(&args),
         Task::Faults(args) => return faults::run(&args),
+        Task::Fuzz(args) => return fuzz::run(&args),
         Task::Tidy => return tidy::run(),
         Task::Docs => return tidy::docs(),
         Task::Clients(args) => return clients::run(&args),

@@ -200,7 +200,13 @@ fn argument(choice: u8, raw: u64) -> u64 {
     }
 }
 
-fn address(choice: u8, raw: u64) -> u64 {
+/// The eight arguments of a firmware call.
+pub fn arguments(choices: [u8; 7], raw: u64) -> [u64; 8] {
+    std::array::from_fn(|n| argument(choices[n % 7].rotate_right(n as u32), raw.rotate_left(8 * n as u32)))
+}
+
+/// An address of a bridge's registers or windows, or any.
+pub fn address(choice: u8, raw: u64) -> u64 {
     let m = map::phb(usize::from(choice & 1));
     match choice % 8 {
         0 | 1 => m.registers + (raw & 0xfff),
@@ -219,9 +225,7 @@ pub fn fuzz_opal(data: &[u8]) {
         let len = 1 << (step[2] % 5);
         match step[0] {
             0..=199 => {
-                let args = std::array::from_fn(|n| {
-                    argument(step[1 + n % 7].rotate_right(n as u32), raw.rotate_left(8 * n as u32))
-                });
+                let args = arguments(std::array::from_fn(|n| step[1 + n]), raw);
                 bench.with(|p, w| p.opal_call(usize::from(step[7] & 3), u64::from(step[0]), args, w));
             }
             200..=215 => {

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod elf;
+mod guest;
 mod platform;
 mod processor;
 mod scenario;
@@ -18,8 +19,14 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Longest input.
     pub longest: usize,
-    /// Executions in a second below which a run with `--floor` fails: about a tenth of what the host of docs/fuzzing.md does.
+    /// Bytes before the first step.
+    pub head: usize,
+    /// Bytes of a step; 1 where an input has no such form.
+    pub step: usize,
+    /// Executions in a second of CPU time below which a run with `--floor` fails: about a fifth of what they are usually.
     pub floor: u64,
+    /// Counters that seeds and corpus have to reach with `--floor`: four fifths of what they did when it was written.
+    pub counters: usize,
     /// Runs one input; a panic is a failure.
     pub run: fn(&[u8]),
 }
@@ -31,7 +38,10 @@ pub const ALL: &[Target] = &[
         about: "MMIO, configuration space, memory and resets of the card with a small AFU",
         seeds: seeds::card,
         longest: 2048,
-        floor: 1000,
+        head: 0,
+        step: 16,
+        floor: 1600,
+        counters: 1080,
         run: adapter::psl,
     },
     Target {
@@ -39,7 +49,10 @@ pub const ALL: &[Target] = &[
         about: "the same with the SISLite AFU",
         seeds: seeds::card,
         longest: 2048,
-        floor: 240,
+        head: 0,
+        step: 16,
+        floor: 450,
+        counters: 1400,
         run: adapter::card,
     },
     Target {
@@ -47,7 +60,10 @@ pub const ALL: &[Target] = &[
         about: "configuration space only, with resets",
         seeds: seeds::config,
         longest: 2048,
-        floor: 2500,
+        head: 0,
+        step: 16,
+        floor: 1500,
+        counters: 330,
         run: adapter::config,
     },
     Target {
@@ -55,7 +71,10 @@ pub const ALL: &[Target] = &[
         about: "contents of the process area and linked list commands",
         seeds: seeds::spa,
         longest: 2048,
-        floor: 800,
+        head: 0,
+        step: 16,
+        floor: 1500,
+        counters: 1070,
         run: adapter::spa,
     },
     Target {
@@ -63,7 +82,10 @@ pub const ALL: &[Target] = &[
         about: "registers of the SISLite AFU",
         seeds: seeds::random,
         longest: 2048,
-        floor: 60,
+        head: 1,
+        step: 1,
+        floor: 110,
+        counters: 1610,
         run: capi::afu::fuzzing::fuzz_mmio,
     },
     Target {
@@ -71,7 +93,10 @@ pub const ALL: &[Target] = &[
         about: "contents of IOARCB, RHT and LXT",
         seeds: seeds::commands,
         longest: 1400,
-        floor: 60,
+        head: 129,
+        step: 66,
+        floor: 280,
+        counters: 1850,
         run: capi::afu::fuzzing::fuzz_ioarcb,
     },
     Target {
@@ -79,15 +104,32 @@ pub const ALL: &[Target] = &[
         about: "firmware calls, bridge registers, time",
         seeds: seeds::opal,
         longest: 2048,
-        floor: 250,
+        head: 0,
+        step: 16,
+        floor: 700,
+        counters: 1590,
         run: powernv::fuzzing::fuzz_opal,
+    },
+    Target {
+        name: "guest",
+        about: "firmware calls, MMIO and instructions of a CPU in a whole machine",
+        seeds: guest::seeds,
+        longest: 1028,
+        head: guest::HEAD,
+        step: guest::STEP,
+        floor: 30,
+        counters: 2210,
+        run: guest::run,
     },
     Target {
         name: "tree",
         about: "memory layouts and device trees of odd machines",
         seeds: platform::tree_seeds,
         longest: 64,
-        floor: 11_000,
+        head: 0,
+        step: 1,
+        floor: 5000,
+        counters: 120,
         run: platform::tree,
     },
     Target {
@@ -95,7 +137,10 @@ pub const ALL: &[Target] = &[
         about: "random instructions on random states, with and without translation",
         seeds: processor::seeds,
         longest: 2048,
-        floor: 200,
+        head: 16,
+        step: 4,
+        floor: 600,
+        counters: 4040,
         run: processor::run,
     },
     Target {
@@ -103,7 +148,10 @@ pub const ALL: &[Target] = &[
         about: "hostile page tables",
         seeds: tables::seeds,
         longest: 4096,
-        floor: 2000,
+        head: 0,
+        step: 16,
+        floor: 3500,
+        counters: 72,
         run: tables::run,
     },
     Target {
@@ -111,7 +159,10 @@ pub const ALL: &[Target] = &[
         about: "kernel images, parsed and placed in memory",
         seeds: elf::kernel_seeds,
         longest: 8192,
-        floor: 3000,
+        head: 0,
+        step: 1,
+        floor: 2500,
+        counters: 740,
         run: elf::kernel,
     },
     Target {
@@ -119,7 +170,10 @@ pub const ALL: &[Target] = &[
         about: "kernel modules, plain and compressed",
         seeds: elf::module_seeds,
         longest: 8192,
-        floor: 35_000,
+        head: 0,
+        step: 1,
+        floor: 5500,
+        counters: 340,
         run: elf::module,
     },
     Target {
@@ -127,7 +181,10 @@ pub const ALL: &[Target] = &[
         about: "scenario files",
         seeds: scenario::seeds,
         longest: 4096,
-        floor: 2500,
+        head: 0,
+        step: 1,
+        floor: 3500,
+        counters: 1250,
         run: scenario::run,
     },
 ];

@@ -13,7 +13,7 @@ fn step(operation: u8, size: u8, place: u64, value: u64) -> [u8; 16] {
 
 /// A store to `bar` at `offset` by explicit address.
 fn store(bar: u8, offset: u64, value: u64) -> [u8; 16] {
-    step(0, 7, u64::from(bar) << 40 | offset << 1 | 1, value)
+    step(0, 0x87, u64::from(bar) << 40 | offset, value)
 }
 
 fn pass(ticks: u64) -> [u8; 16] {

@@ -3,21 +3,16 @@
 use std::process::Command;
 use std::sync::Mutex;
 
-use super::cargo::{check, output, root};
+use super::cargo::root;
 use super::{Args, Counts, Failure, Outcome};
+use crate::fuzz;
 
 const QUICK_SECONDS: u64 = 3;
 
-/// Builds the fuzzers and runs all targets.
-///
-/// They are built as `dev`: arithmetic overflow and debug assertions then count as findings.
+/// Builds the fuzzers with coverage and runs all targets; each fails below its floors of executions and of coverage.
 pub fn run(args: &Args) -> Outcome {
-    check(&["build", "--quiet", "--package", "fuzz"])?;
-    let program = program()?;
-    let mut list = Command::new(&program);
-    list.arg("--list");
-    let list = output(list, "cargo run --package fuzz -- --list")?;
-    let targets: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let program = fuzz::build()?;
+    let targets = fuzz::targets(&program)?;
     let seconds = if args.quick { QUICK_SECONDS } else { args.fuzz_seconds };
     let (next, outcomes) = (Mutex::new(targets.iter()), Mutex::new(vec![]));
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
@@ -36,14 +31,8 @@ pub fn run(args: &Args) -> Outcome {
     judge(outcomes.into_inner().expect("no worker panics"))
 }
 
-/// The program that cargo built; it tells where by itself.
-fn program() -> Result<std::path::PathBuf, Failure> {
-    let own = std::env::current_exe().map_err(|error| Failure::one(error.to_string(), "cargo xtask test"))?;
-    Ok(own.with_file_name(format!("fuzz{}", std::env::consts::EXE_SUFFIX)))
-}
-
 fn one(program: &std::path::Path, target: &str, seconds: u64, seed: u64) -> Outcome {
-    let repeat = format!("cargo run --package fuzz -- {target} --seconds {seconds} --floor --seed {seed}");
+    let repeat = format!("cargo xtask fuzz {target} --seconds {seconds} --seed {seed}");
     let mut command = Command::new(program);
     let words = [target, "--seconds", &seconds.to_string(), "--floor", "--seed", &seed.to_string()];
     let output = command.current_dir(root()).args(words).output();

@@ -11,6 +11,7 @@ type Page = (&'static str, fn() -> String);
 const PAGES: &[Page] = &[
     ("docs/clients.md", crate::clients::docs::page),
     ("docs/faults.md", machine::faults::markdown),
+    ("docs/fuzzing.md", crate::fuzz::ledger::page),
     ("docs/isa.md", isa::docs::docs),
     ("docs/mutants.md", crate::mutants::docs::docs),
     ("docs/oracles.md", machine::oracle::docs::docs),

@@ -8,8 +8,10 @@ use fabric::pci::Invalidate;
 use fabric::{PciFunction, ResetKind, Ticks};
 
 const MEMORY: u64 = 1 << 20;
-/// Bytes of one step: operation, size, 6 of place, 8 of value.
+/// Bytes of one step: operation, size, 6 of place, 8 of value. With [`ANYWHERE`] in the size, a place is a BAR and an offset
+/// of 5 bytes, otherwise one of [`OFFSETS`].
 const STEP: usize = 16;
+const ANYWHERE: u8 = 0x80;
 
 /// Places that random numbers would miss.
 const OFFSETS: &[(u8, u64)] = &[
@@ -65,10 +67,10 @@ fn one_step<A: SavedAfu>(
     let mut data = [0u8; 16];
     data[..8].copy_from_slice(&value);
     let data = &mut data[..usize::from(size % 16) + 1];
-    let (bar, offset) = if place & 1 == 0 {
-        OFFSETS[(place >> 1) as usize % OFFSETS.len()]
+    let (bar, offset) = if size & ANYWHERE == 0 {
+        OFFSETS[place as usize % OFFSETS.len()]
     } else {
-        ((place >> 40) as u8 % 6, place >> 1)
+        ((place >> 40) as u8 % 6, place & 0xFF_FFFF_FFFF)
     };
     let number = u64::from_be_bytes(value);
     match operation % 12 {
