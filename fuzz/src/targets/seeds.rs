@@ -117,19 +117,39 @@ pub fn random() -> Vec<Vec<u8>> {
     [16, 256, 2048].map(|length| (0..length).map(|_| rng.next_u64() as u8).collect()).to_vec()
 }
 
-/// Commands of every kind: 67 bytes of tables, then 66 for each command.
+/// Bytes of an input of `ioarcb` before its first command: kind, surroundings, four RHT entries, an LXT.
+pub const COMMANDS_HEAD: usize = 2 + 64 + 64;
+/// Process element, three bytes of shape, IOARCB.
+pub const COMMAND: usize = 68;
+
+/// Commands of every kind, in orderly surroundings and in each hostile one.
 pub fn commands() -> Vec<Vec<u8>> {
-    (0..16u8)
-        .map(|kind| {
-            let mut input = vec![kind.wrapping_mul(0x1D)];
-            input.extend((0..128).map(|n| if n % 16 == 15 { 3 } else { 0 }));
-            for command in 0..8u8 {
-                input.extend([command & 1, kind.wrapping_mul(8) | 0x80]);
-                input.extend((0..64).map(|n| if n == 32 { command } else { 0 }));
+    let usual = (0..16u8).map(|kind| command_input(kind.wrapping_mul(0x1D), 0, kind.wrapping_mul(8), 0));
+    // All four entries lead to the LXT; a data_len of 4 GiB less one where the shape does not set it.
+    let hostile =
+        (0..8).flat_map(|bit| [0, 8].map(|shape| command_input(0x3C | bit & 1, 1 << bit, shape, 0xFF)));
+    usual.chain(hostile).collect()
+}
+
+fn command_input(kind: u8, around: u8, shape: u8, length: u8) -> Vec<u8> {
+    // Offsets in an IOARCB.
+    const DATA_LEN: std::ops::Range<usize> = 0x10..0x14;
+    const CDB: usize = 0x28;
+    let mut input = vec![kind, around];
+    input.extend((0..128).map(|n| if n % 16 == 15 { 3 } else { 0 }));
+    for command in 0..8u8 {
+        input.extend([command & 1, shape, shape, 0x80]);
+        input.extend((0..64).map(|n| {
+            if n == CDB {
+                command
+            } else if DATA_LEN.contains(&n) {
+                length
+            } else {
+                0
             }
-            input
-        })
-        .collect()
+        }));
+    }
+    input
 }
 
 /// Every firmware call with arguments of every choice.

@@ -30,7 +30,54 @@ impl Input<'_> {
     }
 }
 
-fn bench(kind: u8) -> Bench {
+/// Where queues and tables of a hostile guest lie; every combination is allowed.
+pub mod around {
+    /// A response queue of one slot.
+    pub const RRQ_OF_ONE: u8 = 1;
+    /// A response queue whose first slot is the last of memory.
+    pub const RRQ_AT_END: u8 = 2;
+    /// A submission queue of one slot: its tail is its head.
+    pub const SQ_OF_ONE: u8 = 4;
+    /// A submission queue that ends before it starts.
+    pub const SQ_BACKWARDS: u8 = 8;
+    /// A submission queue on the response queue: each answer is a new command.
+    pub const SQ_ON_RRQ: u8 = 16;
+    /// An RHT of which two entries are in memory.
+    pub const RHT_AT_END: u8 = 32;
+    /// An LXT of which half an entry is in memory.
+    pub const LXT_AT_END: u8 = 64;
+    /// An LXT that lies on the RHT, so that entries lead back to themselves.
+    pub const LXT_ON_RHT: u8 = 128;
+}
+
+/// Places of process element `pe`: response queue, submission queue, RHT.
+struct Places {
+    rrq: (u64, u64),
+    sq: (u64, u64),
+    rht: u64,
+    lxt: u64,
+}
+
+impl Places {
+    fn of(pe: u64, bits: u8) -> Places {
+        let is = |bit: u8| bits & bit != 0;
+        let end = MEMORY as u64;
+        let rrq = if is(around::RRQ_AT_END) { end - 8 } else { 0x1000 + pe * 0x100 };
+        let sq = if is(around::SQ_ON_RRQ) { rrq & !63 } else { 0x2000 + pe * 0x400 };
+        let last = match (is(around::SQ_OF_ONE), is(around::SQ_BACKWARDS)) {
+            (true, _) => sq,
+            (_, true) => sq - 0x40,
+            _ => sq + 0x3C0,
+        };
+        let rht = if is(around::RHT_AT_END) { end - 32 } else { 0x8000 };
+        let lxt = if is(around::LXT_AT_END) { end - 4 } else { 0x9000 };
+        let lxt = if is(around::LXT_ON_RHT) { rht } else { lxt };
+        Places { rrq: (rrq, if is(around::RRQ_OF_ONE) { rrq } else { rrq + 0x38 }), sq: (sq, last), rht, lxt }
+    }
+}
+
+/// Kind of the AFU, and [`around`].
+fn bench(kind: u8, around: u8) -> Bench {
     let base = if kind & 1 == 0 { AfuConfig::corsa() } else { AfuConfig::flash_gt_plus() };
     let lun = |n| LunConfig { memory_limit: 1 << 20, ..LunConfig::new(n, 1 << 30) };
     let mut bench = Bench::new(AfuConfig { luns: vec![lun(0), lun(1)], ..base }, MEMORY);
@@ -40,12 +87,13 @@ fn bench(kind: u8) -> Bench {
         let block = CTRL_BASE + pe * 0x80;
         bench.load(block + u64::from(ctrl::MBOX_R));
         bench.store(block + u64::from(ctrl::CTX_CAP), cap);
-        bench.store(block + u64::from(ctrl::RHT_START), 0x8000);
+        let places = Places::of(pe, around);
+        bench.store(block + u64::from(ctrl::RHT_START), places.rht);
         bench.store(block + u64::from(ctrl::RHT_CNT_ID), 64 << 48);
-        bench.store(pe << 16 | u64::from(host::RRQ_START), 0x1000 + pe * 0x100);
-        bench.store(pe << 16 | u64::from(host::RRQ_END), 0x1000 + pe * 0x100 + 0x38);
-        bench.store(pe << 16 | u64::from(host::SQ_START), 0x2000 + pe * 0x400);
-        bench.store(pe << 16 | u64::from(host::SQ_END), 0x2000 + pe * 0x400 + 0x3C0);
+        bench.store(pe << 16 | u64::from(host::RRQ_START), places.rrq.0);
+        bench.store(pe << 16 | u64::from(host::RRQ_END), places.rrq.1);
+        bench.store(pe << 16 | u64::from(host::SQ_START), places.sq.0);
+        bench.store(pe << 16 | u64::from(host::SQ_END), places.sq.1);
     }
     let auto_retry = if kind & 2 == 0 { 0x7F20 } else { 0x20 };
     bench.store(GLOBAL_BASE + u64::from(global::AFU_CONFIG), auto_retry);
@@ -74,7 +122,8 @@ fn finish(mut bench: Bench) {
 /// Loads, stores, events, faults and resets as the input says.
 pub fn fuzz_mmio(data: &[u8]) {
     let mut input = Input(data);
-    let mut bench = bench(input.byte());
+    let (kind, around) = (input.byte(), input.byte());
+    let mut bench = bench(kind, around);
     while !input.is_empty() {
         let what = input.byte();
         let offset = match what & 3 {
@@ -148,22 +197,22 @@ pub fn fuzz_card(data: &[u8]) {
 /// Commands, RHT and LXT with contents as the input says.
 pub fn fuzz_ioarcb(data: &[u8]) {
     let mut input = Input(data);
-    let kind = input.byte();
-    let mut bench = bench(kind);
+    let (kind, around) = (input.byte(), input.byte());
+    let mut bench = bench(kind, around);
+    let places = Places::of(0, around);
     for entry in 0..4u64 {
-        let at = 0x8000 + 16 * entry as usize;
-        for i in 0..16 {
-            bench.host.mem[at + i] = input.byte();
-        }
+        let mut bytes: [u8; 16] = std::array::from_fn(|_| input.byte());
         if kind & 4 << entry != 0 {
             // A table that leads somewhere: an LXT of 8 entries.
-            bench.host.mem[at..at + 8].copy_from_slice(&0x9000u64.to_le_bytes());
-            bench.host.mem[at + 8..at + 12].copy_from_slice(&8u32.to_le_bytes());
-            bench.host.mem[at + 14..at + 16].copy_from_slice(&[3, 16]);
+            bytes[..8].copy_from_slice(&places.lxt.to_le_bytes());
+            bytes[8..12].copy_from_slice(&8u32.to_le_bytes());
+            bytes[14..].copy_from_slice(&[3, 16]);
         }
+        place(&mut bench, places.rht + 16 * entry, &bytes);
     }
     for i in 0..64 {
-        bench.host.mem[0x9000 + i] = input.byte();
+        let byte = input.byte();
+        place(&mut bench, 0x9000 + i, &[byte]);
     }
     let mut slot = 0u64;
     while !input.is_empty() {
@@ -172,17 +221,24 @@ pub fn fuzz_ioarcb(data: &[u8]) {
         let raw: [u8; 64] = std::array::from_fn(|_| input.byte());
         let mut rcb = Ioarcb::parse(&raw, super::ioarcb::Endian::Little);
         shape_command(&mut rcb, shape, pe as u16);
-        let ea = 0x2000 + pe * 0x400 + slot % 16 * 64;
-        let bytes = rcb.bytes(super::ioarcb::Endian::Little);
-        bench.host.mem[ea as usize..ea as usize + 64].copy_from_slice(&bytes);
+        let (start, last) = Places::of(pe, around).sq;
+        let slots = last.saturating_sub(start) / 64 + 1;
+        let ea = start + slot % slots * 64;
+        place(&mut bench, ea, &rcb.bytes(super::ioarcb::Endian::Little));
         slot += 1;
         bench.store(pe << 16 | u64::from(host::IOARRIN), ea);
-        bench.store(pe << 16 | u64::from(host::SQ_TAIL), 0x2000 + pe * 0x400 + slot % 16 * 64);
+        bench.store(pe << 16 | u64::from(host::SQ_TAIL), start + slot % slots * 64);
         if shape & 0x80 != 0 {
             bench.run(bench.now + Ticks::micros(300), 1_000);
         }
     }
     finish(bench);
+}
+
+/// What of `bytes` is inside memory.
+fn place(bench: &mut Bench, ea: u64, bytes: &[u8]) {
+    let memory = bench.host.mem.iter_mut().skip(ea as usize);
+    memory.zip(bytes).for_each(|(at, byte)| *at = *byte);
 }
 
 /// Makes a random command plausible in some respects, so that it gets past

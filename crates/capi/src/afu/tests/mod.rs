@@ -3,6 +3,7 @@
 mod faults;
 mod flash_faults;
 mod host_commands;
+mod hostile;
 mod more;
 mod registers;
 
