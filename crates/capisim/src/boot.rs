@@ -52,7 +52,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
         None if has_driver && guest.artifacts.is_some() => Some(guest.driver("stock")?),
         None => None,
     };
-    let job = Job { source, scenario, luns, drivers: driver.into_iter().collect() };
+    let job = Job { source, scenario, luns, drivers: driver.into_iter().collect(), branch: None };
     let stop = Stop::install(args.guest.timeout)?;
     let dir = rundir::create(&args.guest.out, "boot", args.seed)?;
     rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
@@ -71,7 +71,7 @@ pub fn boot(args: &BootArgs) -> Result<i32, Error> {
     bundle.input = std::mem::take(&mut host.input);
     bundle.left_ns = (outcome.ended == Ended::Stopped).then_some(outcome.now.0);
     drop(host);
-    bundle.state_hash = vec![format!("{:032x}", outcome.state_hash)];
+    bundle.state_hash = vec![outcome.state_text()];
     bundle.save(&dir)?;
     Ok(report(&outcome, &dir, &stop))
 }
@@ -93,7 +93,7 @@ pub fn start(job: &Job, guest: &Guest, seed: u64, host: &mut dyn Host) -> Result
         seed,
         slice: engine::DEFAULT_SLICE,
     };
-    Ok(engine::run(setup, host)?)
+    Ok(engine::run(setup, None, host)?)
 }
 
 fn report(outcome: &Outcome, dir: &Path, stop: &Stop) -> i32 {
@@ -106,10 +106,10 @@ fn report(outcome: &Outcome, dir: &Path, stop: &Stop) -> i32 {
         _ => "session ended",
     };
     eprintln!(
-        "\n{what} at t={:.3}s, {} instructions, state {:032x}\nreplay    capisim replay {}",
+        "\n{what} at t={:.3}s, {} instructions, state {}\nreplay    capisim replay {}",
         outcome.now.as_secs_f64(),
         outcome.instructions,
-        outcome.state_hash,
+        outcome.state_text(),
         dir.display()
     );
     match (stop.code(), outcome.class) {

@@ -56,6 +56,12 @@ pub enum Verb {
     /// Run a scenario; without one, judge the fix with release-during-remove.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Run the same schedules on two driver builds, many of them from one snapshot.
+    #[command(after_help = AB_EXAMPLES)]
+    Ab(AbArgs),
+    /// Look for failures of one driver build in many schedules from one snapshot.
+    #[command(after_help = EXPLORE_EXAMPLES)]
+    Explore(ExploreArgs),
     /// Run a recorded run again and compare.
     #[command(
         after_help = "Example:\n  capisim replay target/capisim/runs/release-during-remove-1-20260101T120000Z"
@@ -95,6 +101,82 @@ Examples:
   capisim run probe --variant flashgt+          the same on another adapter
   capisim run --driver old.ko --driver new.ko   the first is old, the second new
   capisim run --format json > result.json";
+
+const AB_EXAMPLES: &str = "\
+Examples:
+  capisim ab pre-fix stock --schedules 1000     every scenario with `ab = true`
+  capisim ab old.ko new.ko my.toml --jobs 4     a file, on four cores
+  capisim ab pre-fix stock --resume target/capisim/campaigns/ID
+  capisim ab pre-fix stock --shard 2/8          every eighth schedule; `capisim merge` puts shards together";
+const EXPLORE_EXAMPLES: &str = "\
+Examples:
+  capisim explore churn --schedules 1000
+  capisim explore release-during-remove --driver pre-fix --schedules 100 --format json";
+
+/// How many schedules, and where.
+#[derive(Args, Clone, Debug)]
+pub struct CampaignArgs {
+    /// Schedules per scenario and build.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub schedules: u64,
+    /// Seed of the first schedule; the next ones count up.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub first: u64,
+    /// Seed of the common beginning, up to the branch point.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads (default: as many as the host has cores).
+    #[arg(long, short, value_name = "J")]
+    pub jobs: Option<usize>,
+    /// Only every N-th schedule, the K-th of each N: `2/8`.
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    pub shard: String,
+    /// Goes on with the campaign in this folder; the rest of the command line has to be the same.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Ends the campaign at the first failure (of two builds: of the new one).
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Form of the results on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell.
+    #[arg(long)]
+    pub bisect_codes: bool,
+}
+
+/// `ab`.
+#[derive(Args, Debug)]
+pub struct AbArgs {
+    /// The old build: a file, or `pre-fix` or `stock`.
+    pub old: String,
+    /// The new build.
+    pub new: String,
+    /// Scenario files, or names of the project's scenarios (default: those with `ab = true`).
+    pub scenario: Vec<String>,
+    /// The campaign.
+    #[command(flatten)]
+    pub campaign: CampaignArgs,
+    /// The guest.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+/// `explore`.
+#[derive(Args, Debug)]
+pub struct ExploreArgs {
+    /// A scenario file, or the name of one of the project's scenarios.
+    pub scenario: String,
+    /// Driver under test: a file, or `stock` or `pre-fix`.
+    #[arg(long, value_name = "FILE|NAME", default_value = "stock")]
+    pub driver: String,
+    /// The campaign.
+    #[command(flatten)]
+    pub campaign: CampaignArgs,
+    /// The guest.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
 
 /// Which guest.
 #[derive(Args, Clone, Debug, Default)]

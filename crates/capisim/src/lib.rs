@@ -4,6 +4,7 @@
 
 pub mod artifacts;
 pub mod boot;
+pub mod campaign;
 pub mod cli;
 pub mod error;
 pub mod guest;
@@ -51,6 +52,8 @@ fn perform(cli: &Cli, color: bool) -> Result<i32, Error> {
     match &cli.verb {
         Verb::Boot(args) => boot::boot(args),
         Verb::Run(args) => run::run(args, cli.progress, color),
+        Verb::Ab(args) => campaign::ab(args, cli.progress, color),
+        Verb::Explore(args) => campaign::explore(args, cli.progress, color),
         Verb::Replay(args) => replay::replay(args, cli.progress, color),
         Verb::List(args) => lists::list(args),
         Verb::Check(args) => lists::check(args),

@@ -94,6 +94,50 @@ fn table(report: &RunReport, color: bool) -> String {
     out + &format!("replay    {}\n", report.replay)
 }
 
+/// A campaign as a table.
+pub fn campaign(report: &RunReport, color: bool) {
+    let _ = std::io::stdout().write_all(campaign_table(report, color).as_bytes());
+}
+
+fn campaign_table(report: &RunReport, color: bool) -> String {
+    let mut out = format!(
+        "scenario  {}   seed {}   {} vCPUs   kernel {}\n",
+        report.scenario, report.seed, report.cpus, report.kernel.version
+    );
+    let width = report.builds.iter().map(|b| b.build.driver.len()).max().unwrap_or(0).max(8);
+    out += &format!(
+        "{:width$}  schedules  bug shown  violated  bypassed  undecided  first violation\n",
+        "driver"
+    );
+    for b in &report.builds {
+        let first = b.violations.first().map_or("-".into(), |v| v.text.clone());
+        out += &format!(
+            "{:width$}  {:>9}  {:>9}  {:>8}  {:>8}  {:>9}  {first}\n",
+            b.build.driver, b.schedules, b.bugs, b.failures, b.bypassed, b.undecided
+        );
+        for (what, n) in &b.reached {
+            out += &format!("{:width$}  reached in {n} of {}: {what}\n", "", b.schedules);
+        }
+        let each = |total: f64| total / (b.schedules.max(1)) as f64;
+        out += &format!(
+            "{:width$}  each {:.2} s virtual, {:.1} M instructions, {:.0} ms\n",
+            "",
+            each(b.virtual_seconds),
+            each(b.instructions as f64 / 1e6),
+            each(b.wall_seconds * 1e3)
+        );
+    }
+    out += &format!("verdict   {}\n", paint(words(report.verdict), report.verdict, color));
+    report.reasons.iter().for_each(|reason| out += &format!("          {reason}\n"));
+    if let Some(bound) = &report.bound {
+        out += &format!("bound     {}\n", bound.text);
+    }
+    for f in &report.failures {
+        out += &format!("failure   {} x {}: {}\n          {}\n", f.count, f.driver, f.signature, f.replay);
+    }
+    out
+}
+
 fn class(b: &BuildReport) -> String {
     let text = serde_json::to_value(b.class).ok().and_then(|v| v.as_str().map(str::to_owned));
     text.unwrap_or_default()

@@ -83,6 +83,24 @@ impl Meter {
             None => eprintln!("{:12} {wall:6.0}s {text}", self.name),
         }
     }
+    /// Shows how far a campaign is, if it is time to; `text` gets the seconds
+    /// since the start.
+    #[allow(clippy::disallowed_types, clippy::disallowed_methods)]
+    pub fn tell(&mut self, text: impl FnOnce(f64) -> String) {
+        let every = if self.bar.is_some() { REDRAW } else { LINE };
+        if self.shown.elapsed() < every || (self.bar.is_none() && !self.lines) {
+            return;
+        }
+        self.shown = Instant::now();
+        let wall = self.seconds();
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(text(wall));
+                bar.tick();
+            }
+            None => eprintln!("{:12} {wall:6.0}s {}", self.name, text(wall)),
+        }
+    }
     /// Wall-clock seconds since the start.
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()

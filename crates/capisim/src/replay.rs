@@ -71,7 +71,7 @@ fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
     }
     let luns = run::adjust(&mut scenario, &args)?;
     let drivers = bundle.driver.iter().map(|d| d.path.clone()).collect();
-    Ok((Job { source, scenario, luns, drivers }, guest))
+    Ok((Job { source, scenario, luns, drivers, branch: bundle.branch.clone() }, guest))
 }
 
 fn compare(recorded: &[String], found: &[String]) -> Result<(), Error> {
@@ -103,7 +103,7 @@ fn session(
     if let Some(code) = stop.code() {
         return Ok(code);
     }
-    compare(&bundle.state_hash, &[format!("{:032x}", outcome.state_hash)])?;
+    compare(&bundle.state_hash, &[outcome.state_text()])?;
     Ok(0)
 }
 

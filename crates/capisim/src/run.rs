@@ -11,7 +11,7 @@ use crate::scenarios::{DEFAULT, Source};
 use crate::stop::Stop;
 use machine::Record;
 use machine::adapters::{self, Stores};
-use machine::engine::{self, Host, Setup, Status, Wish};
+use machine::engine::{self, Branch, Host, Setup, Status, Wish};
 use machine::report::{Build, BuildReport, Role, RunReport};
 use machine::scenario::{LunSpec, Scenario, check, units::parse_size};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub struct Job {
     pub luns: Vec<LunArg>,
     /// Drivers, of two the first is old; empty: the scenario's modules as they are.
     pub drivers: Vec<PathBuf>,
+    /// How it goes on beyond its branch point, if another way.
+    pub branch: Option<Branch>,
 }
 
 /// What the command line changes in a scenario.
@@ -112,7 +114,7 @@ pub fn run(args: &RunArgs, progress: When, color: bool) -> Result<i32, Error> {
     for (mut scenario, source) in parsed {
         let luns = adjust(&mut scenario, &args.guest)?;
         let drivers = drivers(args, &guest, &scenario)?;
-        let job = Job { source, scenario, luns, drivers };
+        let job = Job { source, scenario, luns, drivers, branch: None };
         for &seed in &seeds {
             let report = run_one(&job, &guest, args, seed, &progress, &stop)?;
             if args.format == Format::Human {
@@ -128,7 +130,8 @@ pub fn run(args: &RunArgs, progress: When, color: bool) -> Result<i32, Error> {
     Ok(exit_code(&reports, args.bisect_codes, &stop))
 }
 
-fn exit_code(reports: &[RunReport], bisect: bool, stop: &Stop) -> i32 {
+/// Exit code of these runs.
+pub fn exit_code(reports: &[RunReport], bisect: bool, stop: &Stop) -> i32 {
     if let Some(code) = stop.code() {
         return code;
     }
@@ -245,7 +248,8 @@ fn too_little(memory: u64, guests: u64, whole: Option<u64>, free: Option<u64>) -
     ))
 }
 
-fn announce(job: &Job, guest: &Guest, seed: u64, builds: &[Build]) {
+/// Says on standard error what is about to be run.
+pub fn announce(job: &Job, guest: &Guest, seed: u64, builds: &[Build]) {
     let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
     eprintln!(
         "seed {seed}  capisim {}  scenario {} ({})  kernel {} ({})",
@@ -300,6 +304,7 @@ pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64)
         left_ns: None,
         input: vec![],
         state_hash: vec![],
+        branch: None,
     })
 }
 
@@ -333,7 +338,8 @@ pub fn execute(
     results.unwrap_or_else(|p| vec![Err(panicked(&*p))]).into_iter().collect()
 }
 
-fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+/// A panic of the model as an error.
+pub fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
     let text = payload.downcast_ref::<String>().cloned();
     let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()));
     Error::Internal(text.unwrap_or_else(|| "the simulator panicked".into()))
@@ -352,22 +358,33 @@ fn execute_one(
 ) -> Result<BuildReport, Error> {
     let mut scenario = job.scenario.clone();
     let stores = stores(&mut scenario, &job.luns)?;
-    let image = guest.image(&scenario, driver, Mode::Run)?;
     let mut host = Recorder { logs: Logs::create(dir)?, meter, stop };
-    let setup = Setup {
-        scenario: &scenario,
+    let setup = setup(&scenario, guest, driver, seed, stores)?;
+    let outcome = engine::run(setup, job.branch.as_ref(), &mut host)?;
+    let seconds = host.meter.seconds();
+    host.meter.finish();
+    Ok(BuildReport::new(build, outcome, seconds))
+}
+
+/// What a run of `scenario` with this driver starts from.
+pub fn setup<'a>(
+    scenario: &'a Scenario,
+    guest: &'a Guest,
+    driver: Option<&Path>,
+    seed: u64,
+    stores: Stores,
+) -> Result<Setup<'a>, Error> {
+    let image = guest.image(scenario, driver, Mode::Run)?;
+    Ok(Setup {
+        scenario,
         kernel: &guest.kernel,
         modules: image.symbols,
         offsets: guest.offsets,
         initrd: image.initrd,
-        adapters: adapters::build(&scenario, seed, stores),
+        adapters: adapters::build(scenario, seed, stores),
         seed,
         slice: engine::DEFAULT_SLICE,
-    };
-    let outcome = engine::run(setup, &mut host)?;
-    let seconds = host.meter.seconds();
-    host.meter.finish();
-    Ok(BuildReport::new(build, outcome, seconds))
+    })
 }
 
 /// Writes what happens to files.

@@ -1,6 +1,7 @@
 //! `target/capisim/runs/<id>/`: what a run leaves behind.
 
 use crate::error::Error;
+use machine::engine::Branch;
 use machine::{Record, Value};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -50,6 +51,9 @@ pub struct Bundle {
     /// State hash at the end of each run, in the order of the drivers.
     #[serde(default)]
     pub state_hash: Vec<String>,
+    /// How the run goes on beyond its branch point, if another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
 }
 
 /// A file and what was in it.
@@ -121,13 +125,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// A new folder for a run.
-#[allow(clippy::disallowed_types, clippy::disallowed_methods)] // The program, unlike the model, knows the wall clock.
 pub fn create(out: &Path, name: &str, seed: u64) -> Result<PathBuf, Error> {
+    create_in(&out.join("runs"), name, seed)
+}
+
+/// A new folder in `runs`.
+#[allow(clippy::disallowed_types, clippy::disallowed_methods)] // The program, unlike the model, knows the wall clock.
+pub fn create_in(runs: &Path, name: &str, seed: u64) -> Result<PathBuf, Error> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let stem: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    let runs = out.join("runs");
-    fs::create_dir_all(&runs).map_err(Error::io(&runs, "create it"))?;
+    fs::create_dir_all(runs).map_err(Error::io(runs, "create it"))?;
     for n in 0..1000 {
         let extra = if n == 0 { String::new() } else { format!("-{n}") };
         let dir = runs.join(format!("{stem}-{seed}-{}{extra}", stamp(now.as_secs())));

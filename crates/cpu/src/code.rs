@@ -70,6 +70,12 @@ impl CodeCache {
         self.watches.remove(&ra);
         self.forget(ra);
     }
+    /// Nothing is watched any longer.
+    pub fn unwatch_all(&mut self) {
+        for ra in std::mem::take(&mut self.watches) {
+            self.forget(ra);
+        }
+    }
     fn forget(&mut self, ra: u64) {
         if let Some(page) = self.find(ra) {
             page.ops[(ra >> 2) as usize & (OPS - 1)].set(UNDECODED);

@@ -21,7 +21,7 @@ pub mod scenario;
 pub mod snapshot;
 
 pub use build::{BuildError, MachineConfig};
-pub use fabric::{Record, Ticks, Value};
+pub use fabric::{BadState, Record, Ticks, Value};
 pub use kernel::{KernelError, KernelImage, Symbols};
 pub use machine::{Machine, Stop};
 pub use snapshot::{CannotSave, Snapshot};

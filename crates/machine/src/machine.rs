@@ -176,6 +176,10 @@ impl Machine {
     pub fn watch(&mut self, ra: u64) {
         self.code.watch(ra);
     }
+    /// Stops watching everything.
+    pub fn unwatch_all(&mut self) {
+        self.code.unwatch_all();
+    }
     /// Stops watching it.
     pub fn unwatch(&mut self, ra: u64) {
         self.code.unwatch(ra);

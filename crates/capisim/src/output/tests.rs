@@ -15,6 +15,8 @@ fn build(driver: &str, role: Role, violated: bool) -> BuildReport {
         wall_seconds: 1.5,
         schedules: 1,
         failures: u64::from(violated),
+        bugs: 0,
+        undecided: 0,
         violations: if violated { vec![v] } else { vec![] },
         findings: vec![],
         bypassed: u64::from(violated),
@@ -42,6 +44,8 @@ fn report(old: bool, new: bool) -> RunReport {
         cpus: 2,
         kernel: KernelReport { version: "6.1".into(), sha256: "k".into() },
         builds,
+        bound: None,
+        failures: vec![],
         replay: "capisim replay x".into(),
     }
 }

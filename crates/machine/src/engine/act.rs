@@ -4,7 +4,7 @@ use super::Ended;
 use super::session::Session;
 use crate::scenario::{Action, Job};
 
-impl Session<'_> {
+impl Session<'_, '_> {
     /// Performs an action.
     pub fn act(&mut self, action: &Action) {
         match action {
@@ -29,7 +29,7 @@ impl Session<'_> {
             }
             Action::End => {
                 let now = self.machine.now();
-                self.ending.get_or_insert((now, Ended::Scenario));
+                self.state.ending.get_or_insert((now, Ended::Scenario));
             }
         }
     }
@@ -39,7 +39,7 @@ impl Session<'_> {
         if job.verb == "insmod" || job.verb == "rmmod" {
             let file = target.rsplit('/').next().unwrap_or(&target);
             let module = file.trim_end_matches(".ko").replace('-', "_");
-            self.dialogue.module_jobs.insert(job.name.clone(), (job.verb, module));
+            self.state.dialogue.module_jobs.insert(job.name.clone(), (job.verb, module));
         }
         if job.verb == "insmod" && !target.contains('/') {
             target = format!("/lib/modules/{target}.ko");
@@ -53,11 +53,11 @@ impl Session<'_> {
     /// A text with its placeholders filled in.
     pub(super) fn filled(&self, text: &str) -> String {
         let mut out = text.to_owned();
-        for (name, value) in &self.dialogue.places {
+        for (name, value) in &self.state.dialogue.places {
             out = out.replace(&format!("{{{name}}}"), value);
         }
         for (name, draw) in &self.scenario.draws {
-            out = out.replace(&format!("{{{name}}}"), &draw.draw(self.seed, name).to_string());
+            out = out.replace(&format!("{{{name}}}"), &draw.draw(self.state.seed, name).to_string());
         }
         out
     }

@@ -15,7 +15,7 @@ enum Question {
 }
 
 /// Where the conversation stands.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Dialogue {
     pub channel: Channel,
     /// The helper has said hello.
@@ -41,40 +41,43 @@ pub(super) struct Dialogue {
 /// kernel numbers hosts and cards in the order of the bridges.
 const PLACES: [(&str, &str); 4] = [("afu", "card"), ("afu1", "card1"), ("afu2", "card2"), ("afu3", "card3")];
 
-impl Session<'_> {
+impl Session<'_, '_> {
     /// Sends a line; `what` is for complaints.
     pub fn tell(&mut self, words: &[&str], what: String) {
-        match self.dialogue.channel.send(words) {
+        match self.state.dialogue.channel.send(words) {
             Ok(seq) => {
-                self.dialogue.sent.insert(seq, what);
+                self.state.dialogue.sent.insert(seq, what);
             }
             Err(why) => self.complain(format!("{what}: {why}")),
         }
     }
     /// Takes bytes of the helper channel.
     pub fn hear(&mut self, bytes: &[u8]) {
-        let (messages, complaints) = self.dialogue.channel.receive(bytes);
+        let (messages, complaints) = self.state.dialogue.channel.receive(bytes);
         complaints.into_iter().for_each(|c| self.complain(c));
         for message in messages {
             self.heard(message);
         }
-        if self.dialogue.preparing && self.dialogue.questions.is_empty() && self.dialogue.awaited.is_empty() {
+        if self.state.dialogue.preparing
+            && self.state.dialogue.questions.is_empty()
+            && self.state.dialogue.awaited.is_empty()
+        {
             self.prepared();
         }
     }
     fn heard(&mut self, message: Message) {
         match message {
             Message::Hello => {
-                self.dialogue.hello = true;
+                self.state.dialogue.hello = true;
                 self.say("guest", &[("event", "hello")]);
                 self.happen(&Happening::Guest("hello"));
             }
             Message::Ready(errors) => self.modules_in(errors),
             Message::Accepted { re, name, word } => {
-                self.dialogue.sent.remove(&re);
+                self.state.dialogue.sent.remove(&re);
                 if let Some(name) = name.filter(|_| word == "spawned") {
                     self.say("actor", &[("name", &name), ("event", "spawned"), ("text", "")]);
-                    self.dialogue.awaited.retain(|a| *a != name);
+                    self.state.dialogue.awaited.retain(|a| *a != name);
                     self.happen(&Happening::Actor { name: &name, event: "spawned", words: &[] });
                 }
             }
@@ -85,30 +88,30 @@ impl Session<'_> {
         }
     }
     fn refused(&mut self, re: u64, reason: &str) {
-        let what = self.dialogue.sent.remove(&re).unwrap_or_else(|| format!("line {re}"));
+        let what = self.state.dialogue.sent.remove(&re).unwrap_or_else(|| format!("line {re}"));
         self.complain(format!("the guest refused {what}: {reason}"));
         // Nobody waits for what will not come.
         let name = what.split(' ').next_back().unwrap_or("").to_owned();
-        self.dialogue.questions.remove(&name);
-        self.dialogue.awaited.retain(|a| *a != name);
+        self.state.dialogue.questions.remove(&name);
+        self.state.dialogue.awaited.retain(|a| *a != name);
     }
     fn actor_said(&mut self, name: &str, words: &[String]) {
         let Some((event, rest)) = words.split_first() else { return };
         let pe = rest.iter().find_map(|w| w.strip_prefix("pe=")).and_then(|pe| pe.parse().ok());
         if let (Some(pe), "ok") = (pe, event.as_str()) {
-            self.faults.element(name, pe);
+            self.state.faults.element(name, pe);
         }
         self.say("actor", &[("name", name), ("event", event), ("text", &rest.join(" "))]);
         self.happen(&Happening::Actor { name, event, words: rest });
     }
     fn ended(&mut self, name: &str, word: &str, values: &BTreeMap<String, String>) {
         let text = values.get("text").map(String::as_str);
-        if let Some(question) = self.dialogue.questions.remove(name) {
+        if let Some(question) = self.state.dialogue.questions.remove(name) {
             return self.answered(question, text);
         }
         let words: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
         self.say("actor", &[("name", name), ("event", word), ("text", &words.join(" "))]);
-        if let Some((verb, module)) = self.dialogue.module_jobs.remove(name)
+        if let Some((verb, module)) = self.state.dialogue.module_jobs.remove(name)
             && values.get("rc").is_some_and(|rc| rc == "0")
         {
             self.module_changed(verb, &module);
@@ -116,8 +119,8 @@ impl Session<'_> {
         self.happen(&Happening::Actor { name, event: word, words: &words });
     }
     fn module_changed(&mut self, verb: &str, module: &str) {
-        self.table.unloaded(module);
-        self.watches.arm(&mut self.machine, &self.table);
+        self.state.table.unloaded(module);
+        self.state.watches.arm(&mut self.machine, &self.state.table);
         if verb == "insmod" {
             self.ask_sections(Some(module));
         }
@@ -127,7 +130,7 @@ impl Session<'_> {
         if errors > 0 {
             self.complain(format!("{errors} of the guest's modules or disks failed; see the console"));
         }
-        self.dialogue.preparing = true;
+        self.state.dialogue.preparing = true;
         self.ask_sections(None);
         let adapters = if errors == 0 { self.scenario.adapters.len() } else { 0 };
         for (n, (afu, card)) in PLACES.iter().enumerate().take(adapters) {
@@ -140,12 +143,12 @@ impl Session<'_> {
             let does: Vec<String> = actor.does.iter().map(|text| self.filled(text)).collect();
             let mut words = vec!["spawn", name, &actor.cpu, &actor.program];
             words.extend(does.iter().map(String::as_str));
-            self.dialogue.awaited.push(name.to_owned());
+            self.state.dialogue.awaited.push(name.to_owned());
             self.tell(&words, format!("actor {name}"));
         }
     }
     fn ask_sections(&mut self, only: Option<&str>) {
-        for (module, section) in self.watches.sections(&self.table) {
+        for (module, section) in self.state.watches.sections(&self.state.table) {
             if only.is_none_or(|m| m == module) {
                 let path = format!("/sys/module/{module}/sections/{section}");
                 self.ask(Question::Section(module, section), &path);
@@ -153,9 +156,9 @@ impl Session<'_> {
         }
     }
     fn ask(&mut self, question: Question, path: &str) {
-        self.dialogue.asked += 1;
-        let job = format!("_{}", self.dialogue.asked);
-        self.dialogue.questions.insert(job.clone(), question);
+        self.state.dialogue.asked += 1;
+        let job = format!("_{}", self.state.dialogue.asked);
+        self.state.dialogue.questions.insert(job.clone(), question);
         self.tell(&["read", &job, "-", path], format!("reading {path} as {job}"));
     }
     fn answered(&mut self, question: Question, text: Option<&str>) {
@@ -164,8 +167,8 @@ impl Session<'_> {
                 let address = text.map(str::trim).and_then(|t| t.strip_prefix("0x"));
                 match address.and_then(|a| u64::from_str_radix(a, 16).ok()).filter(|a| *a != 0) {
                     Some(address) => {
-                        self.table.loaded(&module, &section, address);
-                        self.watches.arm(&mut self.machine, &self.table);
+                        self.state.table.loaded(&module, &section, address);
+                        self.state.watches.arm(&mut self.machine, &self.state.table);
                     }
                     None => {
                         self.complain(format!("address of section {section} of module {module} is unknown"))
@@ -176,7 +179,7 @@ impl Session<'_> {
                 let slot = text.and_then(|t| t.lines().find_map(|l| l.strip_prefix("PCI_SLOT_NAME=")));
                 match slot {
                     Some(slot) => {
-                        self.dialogue.places.insert(what, slot.to_owned());
+                        self.state.dialogue.places.insert(what, slot.to_owned());
                     }
                     None => self.complain(format!("PCI address of {{{what}}} is unknown")),
                 }
@@ -184,8 +187,8 @@ impl Session<'_> {
         }
     }
     fn prepared(&mut self) {
-        self.dialogue.preparing = false;
-        self.dialogue.ready = true;
+        self.state.dialogue.preparing = false;
+        self.state.dialogue.ready = true;
         self.say("guest", &[("event", "ready")]);
         self.happen(&Happening::Guest("ready"));
         let scenario = self.scenario;

@@ -5,7 +5,7 @@ use crate::faults::{Fault, Part};
 use crate::scenario::Injection;
 use fabric::NotDone;
 
-impl Session<'_> {
+impl Session<'_, '_> {
     /// Begins the fault of step `step`: what waits for operations is armed,
     /// what happens by itself happens now.
     pub fn inject(&mut self, step: usize, injection: &Injection) {
@@ -13,10 +13,10 @@ impl Session<'_> {
         let Some(fault) = Fault::find(&injection.fault.text) else { return };
         let Some(way) = fault.way(injection.way.as_ref().map(|w| w.text.as_str())) else { return };
         let name = &self.scenario.steps[step].name;
-        let span = injection.span.map(|s| s.draw(self.seed, &format!("step.{name}.span")));
+        let span = injection.span.map(|s| s.draw(self.state.seed, &format!("step.{name}.span")));
         let now = self.machine.now();
         for part in way.parts {
-            if self.faults.arm(step, injection, part, span, now) {
+            if self.state.faults.arm(step, injection, part, span, now) {
                 continue;
             }
             match self.mishap(injection, part, span.map(|t| t.0)) {
@@ -35,11 +35,11 @@ impl Session<'_> {
             ("lasts", injection.lasts.map(|t| t.0)),
         ];
         fields.extend(own.iter().filter_map(|(n, v)| Some((*n, (*v)?))));
-        self.machine.mishap(injection.adapter, part, &fields, &mut self.faults)
+        self.machine.mishap(injection.adapter, part, &fields, &mut self.state.faults)
     }
     /// The fault of step `step` has acted.
     pub fn injected(&mut self, step: usize, injection: &Injection) {
-        *self.injected.entry(step).or_default() += 1;
+        *self.state.injected.entry(step).or_default() += 1;
         let scenario = self.scenario;
         let texts = [("fault", &*injection.fault.text), ("step", &*scenario.steps[step].name.text)];
         self.say("fault-injected", &texts);
@@ -51,7 +51,10 @@ impl Session<'_> {
         let faulty = steps.filter_map(|(n, s)| Some((n, &s.name, s.inject.as_ref()?)));
         faulty
             .map(|(n, step, i)| {
-                (format!("fault {} of step {step}", i.fault), self.injected.get(&n).copied().unwrap_or(0))
+                (
+                    format!("fault {} of step {step}", i.fault),
+                    self.state.injected.get(&n).copied().unwrap_or(0),
+                )
             })
             .collect()
     }

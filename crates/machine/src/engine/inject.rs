@@ -102,6 +102,15 @@ impl Faults {
         }
         Faults { rules, ..Faults::default() }
     }
+    /// Draws anew, from `seed`, what faults do that have met nothing yet.
+    pub fn redraw(&mut self, scenario: &Scenario, seed: u64) {
+        for rule in self.rules.iter_mut().filter(|r| r.seen == 0) {
+            let step = &scenario.steps[rule.step];
+            if let Some(FaultEffect::Hold(span)) = step.fault.as_ref().map(|f| f.effect) {
+                rule.effect = Effect::Hold(span.draw(seed, &format!("step.{}.hold", step.name)));
+            }
+        }
+    }
     /// Step `step` brings about `part` of a fault at an injection point; false
     /// if that part does not wait for operations.
     pub fn arm(

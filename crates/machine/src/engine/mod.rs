@@ -3,11 +3,13 @@
 //! reached through [`Host`].
 
 mod act;
+pub mod branch;
 mod console;
 mod dialogue;
 mod faulty;
 pub mod helper;
 pub mod inject;
+mod progress;
 mod session;
 pub mod symbols;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod triggers;
 mod view;
 mod watches;
 
+pub use branch::{Branch, Hashing, NoBranch, Trunk};
 pub use console::strip_time;
 pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
@@ -133,6 +136,13 @@ pub enum Class {
     Finished,
 }
 
+impl Outcome {
+    /// The state hash as it is printed; empty if it was not computed.
+    pub fn state_text(&self) -> String {
+        self.state_hash.map(|h| format!("{h:032x}")).unwrap_or_default()
+    }
+}
+
 /// What a run showed.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -156,8 +166,8 @@ pub struct Outcome {
     pub now: Ticks,
     /// Instructions retired.
     pub instructions: u64,
-    /// Hash of the machine's state at the end.
-    pub state_hash: u128,
+    /// Hash of the machine's state at the end, if it was asked for.
+    pub state_hash: Option<u128>,
     /// Last lines of the console.
     pub console: Vec<String>,
     /// Where each CPU is: function and callers, innermost first.

@@ -1,19 +1,18 @@
 //! The main loop of a run.
 
+use super::branch::{Branch, Hashing};
 use super::console::{Console, Trouble};
-use super::dialogue::Dialogue;
-use super::inject::Faults;
+use super::progress::{Branching, Progress};
 use super::symbols::SymbolTable;
-use super::triggers::{Happening, Knowledge, Target, Triggers};
+use super::triggers::{Happening, Knowledge, Target};
 use super::view::{GuestOffsets, View};
-use super::watches::{Hit, Watches};
+use super::watches::Hit;
 use super::{Class, Ended, Host, Outcome, Setup, Status, Wish};
 use crate::build::{BuildError, MachineConfig};
 use crate::machine::{Machine, Stop};
-use crate::oracle::{Judge, Removal, Violation};
+use crate::oracle::{Removal, Violation};
 use crate::scenario::{Scenario, What, check};
 use fabric::{Record, Ticks, Value};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Device number of records that the engine writes.
 pub const ENGINE: u32 = 0;
@@ -21,44 +20,39 @@ pub const ENGINE: u32 = 0;
 const AFTERWARDS: Ticks = Ticks::millis(500);
 
 /// A run in progress.
-pub(super) struct Session<'a> {
+pub(super) struct Session<'a, 'h> {
     pub machine: Machine,
     pub scenario: &'a Scenario,
-    pub host: &'a mut dyn Host,
-    pub table: SymbolTable<'a>,
-    pub watches: Watches,
-    pub faults: Faults,
-    pub dialogue: Dialogue,
-    triggers: Triggers,
-    judge: Judge,
-    console: Console,
-    offsets: GuestOffsets,
-    full: BTreeMap<String, String>,
-    pub seed: u64,
-    slice: Ticks,
-    /// How often the fault of each step acted.
-    pub injected: BTreeMap<usize, u64>,
-    /// Steps that are due, by time and index.
-    due: BTreeSet<(Ticks, usize)>,
-    fired: BTreeMap<usize, Ticks>,
-    complaints: Vec<Violation>,
-    trouble: BTreeMap<Trouble, u64>,
-    last_output: Ticks,
-    last_sign: Ticks,
-    pub ending: Option<(Ticks, Ended)>,
-    /// Steps whose condition was met and that are to be looked at.
-    queue: VecDeque<usize>,
+    pub host: &'h mut dyn Host,
+    pub offsets: GuestOffsets,
+    pub slice: Ticks,
+    pub state: Progress<'a>,
 }
 
-/// Runs a scenario to its end.
-pub fn run(setup: Setup<'_>, host: &mut dyn Host) -> Result<Outcome, BuildError> {
+/// Why a run stands still.
+pub(super) enum Pause {
+    /// It is at its branch point.
+    Branch,
+    /// It is over.
+    Ended(Ended),
+}
+
+/// Runs a scenario to its end. At its branch point it goes on as `branch`
+/// says, if that says anything.
+pub fn run(setup: Setup<'_>, branch: Option<&Branch>, host: &mut dyn Host) -> Result<Outcome, BuildError> {
     let mut session = Session::new(setup, host)?;
-    let ended = session.play();
-    Ok(session.finish(ended))
+    loop {
+        match (session.play(), branch) {
+            (Pause::Ended(ended), _) => return Ok(session.finish(ended, Hashing::Always).0),
+            (Pause::Branch, Some(branch)) => session.branch(branch),
+            (Pause::Branch, None) => {}
+        }
+    }
 }
 
-impl<'a> Session<'a> {
-    fn new(setup: Setup<'a>, host: &'a mut dyn Host) -> Result<Session<'a>, BuildError> {
+impl<'a, 'h> Session<'a, 'h> {
+    /// A run about to begin.
+    pub fn new(setup: Setup<'a>, host: &'h mut dyn Host) -> Result<Session<'a, 'h>, BuildError> {
         let Setup { scenario, kernel, modules, offsets, initrd, adapters, seed, slice } = setup;
         let spec = &scenario.machine;
         let config = MachineConfig {
@@ -74,42 +68,18 @@ impl<'a> Session<'a> {
         let table = SymbolTable::new(&kernel.symbols, modules);
         let full = check::symbols(scenario).into_iter();
         let full = full.filter_map(|n| Some((n.text.clone(), table.check(&n.text)?))).collect();
-        let require: Vec<_> =
-            scenario.oracle.require.iter().map(|r| (r.name.text.clone(), r.within)).collect();
-        let mut session = Session {
-            watches: Watches::new(scenario, &table),
-            faults: Faults::new(scenario, seed),
-            dialogue: Dialogue::default(),
-            triggers: Triggers::new(scenario),
-            judge: Judge::new(&require),
-            console: Console::default(),
-            machine,
-            scenario,
-            host,
-            table,
-            offsets,
-            full,
-            seed,
-            slice,
-            injected: BTreeMap::new(),
-            due: BTreeSet::new(),
-            fired: BTreeMap::new(),
-            complaints: vec![],
-            trouble: BTreeMap::new(),
-            last_output: Ticks(0),
-            last_sign: Ticks(0),
-            ending: None,
-            queue: VecDeque::new(),
-        };
+        let state = Progress::new(scenario, table, full, seed);
+        let mut session = Session { machine, scenario, host, offsets, slice, state };
         session.start();
         Ok(session)
     }
 
     fn start(&mut self) {
-        self.watches.arm(&mut self.machine, &self.table);
+        self.state.next_look = self.slice;
+        self.state.watches.arm(&mut self.machine, &self.state.table);
         for (n, step) in self.scenario.steps.iter().enumerate() {
             if let What::At(at) = step.when.what {
-                self.due.insert((at, n));
+                self.state.due.insert((at, n));
             }
         }
         let tasks =
@@ -126,41 +96,58 @@ impl<'a> Session<'a> {
         self.machine.now()
     }
 
-    fn play(&mut self) -> Ended {
-        let mut next_look = self.slice;
+    /// Goes on to the branch point or to the end.
+    pub fn play(&mut self) -> Pause {
         loop {
+            if let Some(ended) = self.over() {
+                return Pause::Ended(ended);
+            }
+            // What a step did here may wait to be taken: then after the next turn.
+            if self.state.branching == Branching::Due && !self.machine.has_activity() {
+                self.state.branching = Branching::Passed;
+                return Pause::Branch;
+            }
             let now = self.now();
-            if let Some((at, ended)) = self.ending
-                && now >= at
-            {
-                return ended;
-            }
-            if now >= self.scenario.limits.virtual_time {
-                return Ended::Limit;
-            }
-            if now >= self.last_sign + self.scenario.limits.idle {
-                self.guest_trouble("no-progress", "no sign of life from the guest");
-                return Ended::NoProgress;
-            }
-            if now >= next_look {
-                next_look = Ticks((now.0 / self.slice.0 + 1) * self.slice.0);
+            if now >= self.state.next_look {
+                self.state.next_look = Ticks((now.0 / self.slice.0 + 1) * self.slice.0);
                 match self.host.poll(&self.status()) {
                     Wish::Continue => {}
                     Wish::Input(bytes) => self.machine.push_input(0, &bytes),
-                    Wish::Stop => return Ended::Stopped,
+                    Wish::Stop => return Pause::Ended(Ended::Stopped),
                 }
             }
-            let stop = self.machine.run(self.limit(next_look), &mut self.faults);
+            let stop = self.machine.run(self.limit(), &mut self.state.faults);
             if let Some(ended) = self.stopped(stop) {
-                return ended;
+                return Pause::Ended(ended);
             }
         }
     }
 
-    fn limit(&self, next_look: Ticks) -> Ticks {
-        let step = self.due.first().map_or(Ticks::NEVER, |(at, _)| *at);
-        let ending = self.ending.map_or(Ticks::NEVER, |(at, _)| at);
-        next_look.min(step).min(ending).min(self.judge.deadline()).min(self.scenario.limits.virtual_time)
+    /// Whether the run has come to its end.
+    fn over(&mut self) -> Option<Ended> {
+        let now = self.now();
+        if let Some((at, ended)) = self.state.ending
+            && now >= at
+        {
+            return Some(ended);
+        }
+        if now >= self.scenario.limits.virtual_time {
+            return Some(Ended::Limit);
+        }
+        if now >= self.state.last_sign + self.scenario.limits.idle {
+            self.guest_trouble("no-progress", "no sign of life from the guest");
+            return Some(Ended::NoProgress);
+        }
+        None
+    }
+
+    fn limit(&self) -> Ticks {
+        let state = &self.state;
+        let step = state.due.first().map_or(Ticks::NEVER, |(at, _)| *at);
+        let ending = state.ending.map_or(Ticks::NEVER, |(at, _)| at);
+        let times =
+            [state.next_look, step, ending, state.judge.deadline(), self.scenario.limits.virtual_time];
+        times.into_iter().min().unwrap_or(Ticks::NEVER)
     }
 
     fn stopped(&mut self, stop: Stop) -> Option<Ended> {
@@ -168,7 +155,7 @@ impl<'a> Session<'a> {
             self.watched(cpu);
         }
         self.collect();
-        self.judge.tick(self.now());
+        self.state.judge.tick(self.now());
         self.fire_due();
         self.decide();
         match stop {
@@ -190,32 +177,32 @@ impl<'a> Session<'a> {
 
     /// Takes everything that waits in the machine.
     fn collect(&mut self) {
-        for acted in self.faults.take_acted() {
+        for acted in self.state.faults.take_acted() {
             match &self.scenario.steps[acted.step].inject {
                 Some(injection) => self.injected(acted.step, injection),
                 None => self.fire(acted.step, acted.at),
             }
         }
         for record in self.machine.take_records() {
-            self.last_sign = self.now();
+            self.state.last_sign = self.now();
             self.note(record);
         }
         let output = self.machine.take_output(0);
         if !output.is_empty() {
-            self.last_output = self.now();
-            self.last_sign = self.now();
+            self.state.last_output = self.now();
+            self.state.last_sign = self.now();
             self.host.output(0, &output);
-            for line in self.console.receive(&output) {
+            for line in self.state.console.receive(&output) {
                 self.console_line(&line);
             }
         }
         let channel = self.machine.take_output(1);
         if !channel.is_empty() {
-            self.last_sign = self.now();
+            self.state.last_sign = self.now();
             self.host.output(1, &channel);
             self.hear(&channel);
         }
-        let input = self.dialogue.channel.take_input();
+        let input = self.state.dialogue.channel.take_input();
         if !input.is_empty() {
             self.machine.push_input(1, &input);
         }
@@ -223,7 +210,7 @@ impl<'a> Session<'a> {
 
     fn console_line(&mut self, line: &str) {
         if let Some(trouble) = Console::trouble(line) {
-            let first = self.trouble.insert(trouble, 1).is_none();
+            let first = self.state.trouble.insert(trouble, 1).is_none();
             let kind = match trouble {
                 Trouble::Warn => "warn",
                 Trouble::HungTask | Trouble::Lockup => "hung-task",
@@ -237,8 +224,8 @@ impl<'a> Session<'a> {
             if first && matches!(kind, "oops" | "panic") {
                 self.happen(&Happening::Guest(kind));
             }
-            if trouble == Trouble::Panic && self.ending.is_none() {
-                self.ending = Some((self.now() + AFTERWARDS, Ended::Panic));
+            if trouble == Trouble::Panic && self.state.ending.is_none() {
+                self.state.ending = Some((self.now() + AFTERWARDS, Ended::Panic));
             }
         }
         self.happen(&Happening::Console(line));
@@ -256,53 +243,58 @@ impl<'a> Session<'a> {
     pub fn complain(&mut self, text: String) {
         self.say("engine-complaint", &[("text", &text)]);
         let at_ns = self.now().0;
-        self.complaints.push(Violation { oracle: "engine".into(), at_ns, pe: None, text });
+        self.state.complaints.push(Violation { oracle: "engine".into(), at_ns, pe: None, text });
     }
 
     fn note(&mut self, record: Record) {
-        self.judge.record(&record);
+        self.state.judge.record(&record);
         self.host.record(&record);
         self.happen(&Happening::Record(&record));
     }
 
     /// Shows the conditions what happened, and does what follows.
     pub fn happen(&mut self, happening: &Happening<'_>) {
-        let elements = |actor: &str| self.faults.elements(actor).to_vec();
-        let known = Knowledge { elements: &elements, full: &self.full };
-        let met = self.triggers.happen(happening, &known);
+        let faults = &self.state.faults;
+        let elements = |actor: &str| faults.elements(actor).to_vec();
+        let known = Knowledge { elements: &elements, full: &self.state.full };
+        let met = self.state.triggers.happen(happening, &known);
         for target in met {
             match target {
                 Target::Step(n) => {
                     let step = &self.scenario.steps[n];
-                    let delay = step.delay.draw(self.seed, &format!("step.{}.delay", step.name));
-                    self.due.insert((self.now() + delay, n));
+                    let delay = step.delay.draw(self.state.seed, &format!("step.{}.delay", step.name));
+                    self.state.due.insert((self.now() + delay, n));
                 }
                 Target::Reach(n) => {
                     let name = self.scenario.oracle.must_reach[n].name.clone();
                     self.say("reached", &[("name", &name)]);
+                }
+                Target::Branch => {
+                    self.say("branch-point", &[]);
+                    self.state.branching = Branching::Due;
                 }
             }
         }
     }
 
     fn fire_due(&mut self) {
-        while let Some(&(at, step)) = self.due.first() {
+        while let Some(&(at, step)) = self.state.due.first() {
             if at > self.now() {
                 return;
             }
-            self.due.remove(&(at, step));
+            self.state.due.remove(&(at, step));
             self.fire(step, self.now());
         }
     }
 
     /// A step fires: once.
     fn fire(&mut self, step: usize, at: Ticks) {
-        self.queue.push_back(step);
-        while let Some(n) = self.queue.pop_front() {
-            if self.fired.contains_key(&n) {
+        self.state.queue.push_back(step);
+        while let Some(n) = self.state.queue.pop_front() {
+            if self.state.fired.contains_key(&n) {
                 continue;
             }
-            self.fired.insert(n, at);
+            self.state.fired.insert(n, at);
             let scenario = self.scenario;
             let step = &scenario.steps[n];
             self.say("step", &[("name", &step.name.text)]);
@@ -315,14 +307,14 @@ impl<'a> Session<'a> {
             if let Some(injection) = &step.inject {
                 self.inject(n, injection);
             }
-            self.faults.fired(n);
-            self.triggers.arm(&step.name.text);
+            self.state.faults.fired(n);
+            self.state.triggers.arm(&step.name.text);
             self.happen(&Happening::Step(&step.name.text));
         }
     }
 
     fn watched(&mut self, cpu: usize) {
-        for hit in self.watches.hit(&mut self.machine, cpu, &self.offsets, &self.table) {
+        for hit in self.state.watches.hit(&mut self.machine, cpu, &self.offsets, &self.state.table) {
             match &hit {
                 Hit::Symbol { name, returned, under, task } => {
                     let value = returned.map(|v| format!("{:#x}", v)).unwrap_or_default();
@@ -362,17 +354,17 @@ impl<'a> Session<'a> {
     fn decide(&mut self) {
         let bug = &self.scenario.oracle.bug;
         let shown = if bug.is_empty() {
-            self.judge.violated("remove-finishes")
+            self.state.judge.violated("remove-finishes")
         } else {
-            bug.iter().all(|name| self.judge.violated(&name.text))
+            bug.iter().all(|name| self.state.judge.violated(&name.text))
         };
-        if shown && self.ending.is_none() {
-            self.ending = Some((self.now() + AFTERWARDS, Ended::Decided));
+        if shown && self.state.ending.is_none() {
+            self.state.ending = Some((self.now() + AFTERWARDS, Ended::Decided));
         }
     }
 
     fn status(&self) -> Status {
-        let phase = match (self.dialogue.ready, self.dialogue.hello, self.judge.removal()) {
+        let phase = match (self.state.dialogue.ready, self.state.dialogue.hello, self.state.judge.removal()) {
             (_, _, Removal::Unfinished | Removal::Hung) => "removing",
             (true, ..) => "running",
             (false, true, _) => "loading modules",
@@ -382,38 +374,41 @@ impl<'a> Session<'a> {
             now: self.now(),
             instructions: self.machine.instructions(),
             idle: self.machine.cpus().iter().all(|c| c.stopped),
-            last_output: self.last_output,
-            ready: self.dialogue.ready,
+            last_output: self.state.last_output,
+            ready: self.state.dialogue.ready,
             phase,
         }
     }
 
-    fn finish(mut self, ended: Ended) -> Outcome {
+    /// What the run showed, and the machine as it left it.
+    pub fn finish(mut self, ended: Ended, hashing: Hashing) -> (Outcome, Machine) {
         let now = self.now();
-        self.judge.finish(now);
-        let (class, removal) = (self.class(ended), self.judge.removal());
-        let mut findings = std::mem::take(&mut self.judge.findings);
-        findings.append(&mut self.complaints);
+        self.state.judge.finish(now);
+        let (class, removal) = (self.class(ended), self.state.judge.removal());
+        let wanted = hashing == Hashing::Always || !self.state.judge.violations.is_empty();
+        let mut findings = std::mem::take(&mut self.state.judge.findings);
+        findings.append(&mut self.state.complaints);
         let reach = self.scenario.oracle.must_reach.iter().enumerate();
         let step_name = |n: &usize| self.scenario.steps[*n].name.text.clone();
-        Outcome {
+        let outcome = Outcome {
             class,
             ended,
-            violations: std::mem::take(&mut self.judge.violations),
+            violations: std::mem::take(&mut self.state.judge.violations),
             findings,
             removal,
-            oops: self.console.oops().map(str::to_owned),
+            oops: self.state.console.oops().map(str::to_owned),
             reached: reach
-                .map(|(n, r)| (r.name.clone(), self.triggers.reached(n)))
+                .map(|(n, r)| (r.name.clone(), self.state.triggers.reached(n)))
                 .chain(self.injections())
                 .collect(),
-            steps: self.fired.iter().map(|(n, at)| (step_name(n), at.0)).collect(),
+            steps: self.state.fired.iter().map(|(n, at)| (step_name(n), at.0)).collect(),
             now,
             instructions: self.machine.instructions(),
-            state_hash: self.machine.state_hash(),
-            console: self.console.tail(),
+            state_hash: wanted.then(|| self.machine.state_hash()),
+            console: self.state.console.tail(),
             cpus: (0..self.machine.cpus().len()).map(|n| self.place(n)).collect(),
-        }
+        };
+        (outcome, self.machine)
     }
     /// Where a CPU is, for people.
     fn place(&self, cpu: usize) -> String {
@@ -424,19 +419,20 @@ impl<'a> Session<'a> {
         let view = View::new(&self.machine, &self.offsets, cpu);
         let mut all = vec![view.pc()];
         all.extend(view.back_chain());
-        let named: Vec<String> = all.iter().take(CALLERS).map(|a| self.table.describe(*a)).collect();
+        let named: Vec<String> = all.iter().take(CALLERS).map(|a| self.state.table.describe(*a)).collect();
         format!("cpu {cpu}: {} ({})", named.join(" < "), view.task_name())
     }
     fn class(&self, ended: Ended) -> Class {
-        let had = |t: Trouble| self.trouble.contains_key(&t);
-        let booted = self.dialogue.hello;
-        let in_trouble = !self.trouble.is_empty() && !matches!(ended, Ended::PowerOff | Ended::Scenario);
+        let had = |t: Trouble| self.state.trouble.contains_key(&t);
+        let booted = self.state.dialogue.hello;
+        let in_trouble =
+            !self.state.trouble.is_empty() && !matches!(ended, Ended::PowerOff | Ended::Scenario);
         match ended {
             _ if in_trouble && !booted => Class::BootFailed,
             _ if had(Trouble::Panic) => Class::Panic,
             _ if had(Trouble::Oops) => Class::Oops,
             _ if had(Trouble::HungTask) || had(Trouble::Lockup) => Class::Hung,
-            _ if self.judge.removal() == Removal::Hung => Class::Hung,
+            _ if self.state.judge.removal() == Removal::Hung => Class::Hung,
             Ended::Stopped => Class::Stopped,
             Ended::NoProgress if booted => Class::NoProgress,
             Ended::Limit if booted => Class::Limit,

@@ -97,7 +97,7 @@ fn conditions_count_and_wait_for_their_step() {
     let known = Knowledge { elements: &|_| vec![], full: &BTreeMap::new() };
     let happen = |t: &mut Triggers, what: &str| t.happen(&Happening::Guest(what), &known);
     assert_eq!(happen(&mut triggers, "hello"), []);
-    assert_eq!(happen(&mut triggers, "ready"), []);
+    assert_eq!(happen(&mut triggers, "ready"), [Target::Branch], "the default branch point");
     assert_eq!(happen(&mut triggers, "hello"), [Target::Step(0)]);
     assert_eq!(happen(&mut triggers, "hello"), []);
     triggers.arm("s");

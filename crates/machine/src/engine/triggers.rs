@@ -54,8 +54,11 @@ pub enum Target {
     Step(usize),
     /// Something is reached.
     Reach(usize),
+    /// The run is at its branch point.
+    Branch,
 }
 
+#[derive(Clone)]
 struct Watched {
     target: Target,
     condition: Condition,
@@ -64,6 +67,7 @@ struct Watched {
 }
 
 /// All conditions of a scenario.
+#[derive(Clone)]
 pub struct Triggers {
     watched: Vec<Watched>,
 }
@@ -83,7 +87,8 @@ impl Triggers {
         let steps = steps.map(|(n, s)| (Target::Step(n), &s.when));
         let reach = scenario.oracle.must_reach.iter().enumerate();
         let reach = reach.map(|(n, r)| (Target::Reach(n), &r.condition));
-        let watched = steps.chain(reach).map(|(target, condition)| Watched {
+        let branch = std::iter::once((Target::Branch, &scenario.explore.from));
+        let watched = steps.chain(reach).chain(branch).map(|(target, condition)| Watched {
             target,
             condition: condition.clone(),
             armed: condition.after.is_none(),

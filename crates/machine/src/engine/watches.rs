@@ -72,6 +72,7 @@ struct Named {
 }
 
 /// All watches of a run.
+#[derive(Clone)]
 pub struct Watches {
     named: Vec<Named>,
     slow_path_wanted: bool,
@@ -159,6 +160,12 @@ impl Watches {
             // Armed only while a task is inside; here their addresses are learnt.
             self.schedulers(table);
         }
+    }
+    /// Sets these watches, and no others, on a machine that has gone another way.
+    pub fn set_again(&self, machine: &mut Machine) {
+        machine.unwatch_all();
+        let known: Vec<u64> = self.purposes.keys().filter_map(|ea| machine.kernel_address(*ea)).collect();
+        known.into_iter().for_each(|ra| machine.watch(ra));
     }
     fn schedulers(&self, table: &SymbolTable<'_>) -> Vec<u64> {
         ["schedule", "schedule_preempt_disabled"]

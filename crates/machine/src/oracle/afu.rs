@@ -8,7 +8,7 @@ use fabric::Record;
 use std::collections::BTreeSet;
 
 /// #10.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct ControlWrites {
     elements: Elements,
 }
@@ -35,7 +35,7 @@ impl Oracle for ControlWrites {
 }
 
 /// #11.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pages {
     mute: Mute,
 }
@@ -56,7 +56,7 @@ impl Oracle for Pages {
 }
 
 /// #12.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Silent {
     elements: Elements,
 }
@@ -93,7 +93,7 @@ fn follow(open: &mut Open, r: &Record) {
 }
 
 /// F5, F10.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct OneResponse {
     open: Open,
 }
@@ -124,7 +124,7 @@ pub(super) fn response_last(r: &Record) -> Option<String> {
 }
 
 /// C0 while another is open.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct OneSync {
     open: Open,
 }
@@ -152,7 +152,7 @@ impl Oracle for OneSync {
 const BROKEN_TABLES: [u64; 5] = [0x02, 0x04, 0x12, 0x14, 0x1A];
 
 /// Tables of the driver.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tables {
     elements: Elements,
 }
@@ -175,7 +175,7 @@ impl Oracle for Tables {
 }
 
 /// The driver's own commands have the rights they need.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct OwnRights {
     elements: Elements,
 }
@@ -195,7 +195,7 @@ impl Oracle for OwnRights {
 const USER_RIGHTS: u64 = 3;
 
 /// What users may do.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct UserRights {
     elements: Elements,
 }

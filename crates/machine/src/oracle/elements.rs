@@ -22,7 +22,7 @@ pub(super) fn is_reset(r: &Record) -> bool {
 }
 
 /// Which elements are added, which of them are masters or terminated.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Elements {
     masters: BTreeSet<Element>,
     added: BTreeSet<Element>,
@@ -90,7 +90,7 @@ pub(super) fn llcmd(r: &Record) -> Option<(&str, Element)> {
 }
 
 /// O1.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct OpenSync {
     elements: Elements,
     /// Open syncs: device and command, and the context each is for.
@@ -137,7 +137,7 @@ pub(super) fn left(r: &Record) -> Option<String> {
 }
 
 /// From the start of a removal to the next AFU reset, or until the driver is back.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Mute(pub bool);
 
 impl Mute {
@@ -152,7 +152,7 @@ impl Mute {
 }
 
 /// #8.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct ControlBlock {
     elements: Elements,
     mute: Mute,
@@ -190,7 +190,7 @@ impl Oracle for ControlBlock {
 }
 
 /// T3.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct LeftByRemoval {
     elements: Elements,
     mute: Mute,
@@ -212,7 +212,7 @@ const RESTART: Ticks = Ticks::secs(10);
 
 /// #28. A reset of the host by the driver also removes the master with users
 /// added: it adds it again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Left {
     elements: Elements,
     /// Users found added when their master was removed: device, element, when.

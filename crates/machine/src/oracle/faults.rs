@@ -22,7 +22,7 @@ fn ends_events(r: &Record) -> bool {
 }
 
 /// #13.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct KernelAddresses {
     elements: Elements,
 }
@@ -46,7 +46,7 @@ impl Oracle for KernelAddresses {
 }
 
 /// #18.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Answers {
     /// Devices whose event went with a reset or a purge: an answer that was
     /// on its way finds nothing.
@@ -107,7 +107,7 @@ const AGAIN: Ticks = Ticks::secs(1);
 type Page = (u32, u64, u64, bool);
 
 /// #20.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Resolved {
     /// Faults answered with R: how many, since when.
     retried: BTreeMap<Page, (u64, Ticks)>,
@@ -154,7 +154,7 @@ impl Oracle for Resolved {
 }
 
 /// #31, over records: what the model itself must never do.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Model {
     elements: Elements,
     /// Events in the registers.

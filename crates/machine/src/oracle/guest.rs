@@ -5,6 +5,7 @@ use fabric::Record;
 
 /// Reports every `guest-trouble` record of one kind; of hung tasks and
 /// no-progress the first, for they repeat.
+#[derive(Clone)]
 struct Trouble {
     kind: &'static str,
     seen: u64,

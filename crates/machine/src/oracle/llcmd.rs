@@ -84,7 +84,7 @@ pub(super) fn unchanged(r: &Record) -> Option<String> {
 }
 
 /// #4.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct InOrder {
     /// Devices whose elements a reset may have taken away.
     reset: BTreeSet<u32>,

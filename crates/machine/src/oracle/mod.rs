@@ -140,8 +140,26 @@ pub struct Violation {
 /// What an oracle reports: time, element, text.
 pub type Seen = (Ticks, Option<u64>, String);
 
+/// A copy of an oracle with what it has seen.
+pub trait CopyOracle {
+    /// The copy.
+    fn copy(&self) -> Box<dyn Oracle>;
+}
+
+impl<O: Oracle + Clone + 'static> CopyOracle for O {
+    fn copy(&self) -> Box<dyn Oracle> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Oracle> {
+    fn clone(&self) -> Self {
+        (**self).copy()
+    }
+}
+
 /// Judges a stream of records.
-pub trait Oracle: Send {
+pub trait Oracle: Send + CopyOracle {
     /// A record; what it breaks goes to `seen`.
     fn record(&mut self, record: &Record, seen: &mut Vec<Seen>);
     /// Time has come to `now`.
@@ -172,6 +190,7 @@ pub enum Removal {
     Unfinished,
 }
 
+#[derive(Clone)]
 struct Active {
     definition: &'static Definition,
     required: bool,
@@ -180,6 +199,7 @@ struct Active {
 }
 
 /// All oracles of a run.
+#[derive(Clone)]
 pub struct Judge {
     active: Vec<Active>,
     removal: remove::Follow,

@@ -5,7 +5,7 @@ use super::{Oracle, Removal, Seen};
 use fabric::{Record, Ticks};
 
 /// How far a removal has come.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Follow {
     elements: Elements,
     begun: Option<Ticks>,
@@ -43,6 +43,7 @@ impl Follow {
 }
 
 /// O2.
+#[derive(Clone)]
 pub(super) struct Finishes {
     follow: Follow,
     within: Ticks,

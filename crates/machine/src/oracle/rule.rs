@@ -6,6 +6,7 @@ use fabric::{Record, Ticks};
 use std::collections::BTreeMap;
 
 /// Judges each record by itself.
+#[derive(Clone)]
 pub(super) struct Each {
     rule: fn(&Record) -> Option<String>,
 }
@@ -52,6 +53,7 @@ pub(super) enum Mark {
 }
 
 /// Whatever opens has to close within a time.
+#[derive(Clone)]
 pub(super) struct Expect<R> {
     rule: R,
     within: Ticks,
@@ -71,7 +73,7 @@ impl<R: FnMut(&Record, &mut Vec<Mark>) + Send> Expect<R> {
     }
 }
 
-impl<R: FnMut(&Record, &mut Vec<Mark>) + Send> Oracle for Expect<R> {
+impl<R: FnMut(&Record, &mut Vec<Mark>) + Clone + Send + 'static> Oracle for Expect<R> {
     fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
         let mut marks = vec![];
         (self.rule)(r, &mut marks);

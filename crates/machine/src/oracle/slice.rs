@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 const DIRECTED: u64 = 4;
 
 /// #16.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Sources {
     elements: Elements,
 }
@@ -30,7 +30,7 @@ impl Oracle for Sources {
 }
 
 /// #17.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Vectors {
     /// Slices that were reset and not yet enabled again: the driver gives
     /// them their interrupt in between.
@@ -108,7 +108,7 @@ pub(super) fn nobody_at_reset(r: &Record) -> Option<String> {
 }
 
 /// #23.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Modes {
     purging: BTreeSet<u32>,
 }
@@ -149,7 +149,7 @@ pub(super) fn dma_allowed(r: &Record) -> Option<String> {
 }
 
 /// #26.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Fenced {
     /// Between a reset of the card and the first answer it gives again.
     resetting: bool,
@@ -171,7 +171,7 @@ impl Oracle for Fenced {
 }
 
 /// #27.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Perst {
     /// An error of the bridge is being recovered from.
     recovering: bool,

@@ -1,6 +1,7 @@
 //! What a run or a pair of runs came to: `result.json`, schema 1, and the
 //! verdict with its exit code.
 
+pub mod campaign;
 #[cfg(test)]
 mod tests;
 
@@ -96,6 +97,12 @@ pub struct BuildReport {
     pub schedules: u64,
     /// Of those, the ones with a violation.
     pub failures: u64,
+    /// Of those, the ones that show the bug under test: all its oracles.
+    #[serde(default)]
+    pub bugs: u64,
+    /// Schedules that prove nothing: their time was over, the guest stood still.
+    #[serde(default)]
+    pub undecided: u64,
     /// Violations of required oracles.
     pub violations: Vec<Violation>,
     /// What does not count.
@@ -128,12 +135,14 @@ impl BuildReport {
         let bypasses = outcome.violations.iter().chain(&outcome.findings).filter(|v| v.oracle == BYPASS);
         BuildReport {
             bypassed: bypasses.count() as u64,
-            state_hash: format!("{:032x}", outcome.state_hash),
+            state_hash: outcome.state_text(),
             instructions: outcome.instructions,
             virtual_seconds: outcome.now.as_secs_f64(),
             wall_seconds,
             schedules: 1,
             failures: u64::from(!outcome.violations.is_empty()),
+            bugs: 0,
+            undecided: 0,
             violations: outcome.violations,
             findings: outcome.findings,
             remove: outcome.removal,
@@ -229,6 +238,12 @@ pub struct RunReport {
     pub kernel: KernelReport,
     /// The builds.
     pub builds: Vec<BuildReport>,
+    /// What many schedules without a failure say about the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<campaign::Bound>,
+    /// Failures of a campaign that differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<campaign::Failure>,
     /// Command that replays the run.
     pub replay: String,
 }
@@ -249,6 +264,8 @@ impl RunReport {
             cpus: scenario.machine.cpus,
             kernel,
             builds,
+            bound: None,
+            failures: vec![],
             replay: String::new(),
         }
     }

@@ -10,6 +10,8 @@ fn build(role: Role, violated: &[&str], reached: u64) -> BuildReport {
         wall_seconds: 1.0,
         schedules: 1,
         failures: 0,
+        bugs: 0,
+        undecided: 0,
         violations: violated.iter().map(violation).collect(),
         findings: vec![],
         bypassed: 0,

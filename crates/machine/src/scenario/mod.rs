@@ -45,6 +45,8 @@ pub struct Scenario {
     pub oracle: OracleSpec,
     /// When a run is given up.
     pub limits: Limits,
+    /// How many runs are made of it.
+    pub explore: Explore,
 }
 
 /// The machine.
@@ -335,6 +337,15 @@ pub struct Reach {
     pub condition: Condition,
 }
 
+/// How many runs are made of one beginning.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explore {
+    /// `ab` without a list of scenarios takes this one.
+    pub ab: bool,
+    /// Up to here all are the same.
+    pub from: Condition,
+}
+
 /// When a run is given up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
@@ -357,7 +368,8 @@ impl Scenario {
     /// All conditions with a place for messages.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let steps = self.steps.iter().map(|s| &s.when);
-        steps.chain(self.oracle.must_reach.iter().map(|r| &r.condition))
+        let reach = self.oracle.must_reach.iter().map(|r| &r.condition);
+        steps.chain(reach).chain(std::iter::once(&self.explore.from))
     }
 }
 

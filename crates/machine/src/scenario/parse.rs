@@ -38,6 +38,7 @@ fn scenario(tree: &Tree, problems: &mut Vec<Problem>) -> Scenario {
         steps,
         oracle: oracle(part("oracle")),
         limits: limits(part("limits")),
+        explore: explore(part("explore"), problems),
     }
 }
 
@@ -354,6 +355,15 @@ fn limits(t: &Tree) -> Limits {
         virtual_time: Ticks(t.number("virtual").unwrap_or(120_000_000_000)),
         idle: Ticks(t.number("idle").unwrap_or(30_000_000_000)),
     }
+}
+
+fn explore(t: &Tree, problems: &mut Vec<Problem>) -> Explore {
+    let ready = || Condition { what: What::Guest("ready".into()), nth: 1, after: None };
+    let from = t.tree("from").map_or_else(ready, condition);
+    if let What::At(_) = from.what {
+        problems.push(Problem::at(t.place_of("from"), "a branch point is an event, not a time"));
+    }
+    Explore { ab: t.flag("ab").unwrap_or(false), from }
 }
 
 /// A short text for a condition.

@@ -254,7 +254,10 @@ macro_rules! condition_table {
         static $name: Table = Table {
             name: $text,
             doc: $doc,
-            keys: &concat_keys::<{ CONDITION_KEYS.len() + [$($extra),*].len() }>(&[$($extra),*]),
+            keys: &{
+                const EXTRA: &[Key] = &[$($extra),*];
+                concat_keys::<{ CONDITION_KEYS.len() + EXTRA.len() }>(EXTRA)
+            },
             heads: CONDITION_HEADS,
             common: $common,
         };
@@ -391,6 +394,27 @@ static ORACLE: Table = Table {
     heads: &[],
     common: &[],
 };
+condition_table!(
+    FROM,
+    "from",
+    "Up to where all runs of an exploration are the same: one condition.",
+    &["nth", "after"],
+    []
+);
+static EXPLORE: Table = Table {
+    name: "explore",
+    doc: "How many runs are made of one beginning, by `capisim ab` and `capisim explore`.",
+    keys: &[
+        opt("ab", Shape::Bool, "`ab` without a list of scenarios takes this one"),
+        opt(
+            "from",
+            Shape::Table(&FROM),
+            "the branch point: up to here all runs are the same, beyond it each has a seed of its own (default: the guest is ready)",
+        ),
+    ],
+    heads: &[],
+    common: &[],
+};
 static LIMITS: Table = Table {
     name: "limits",
     doc: "When a run is given up.",
@@ -427,6 +451,7 @@ pub static SCENARIO: Table = Table {
         opt("step", Shape::Tables(&STEP), "what happens"),
         opt("oracle", Shape::Table(&ORACLE), "what is judged"),
         opt("limits", Shape::Table(&LIMITS), "when a run is given up"),
+        opt("explore", Shape::Table(&EXPLORE), "how many runs are made of it"),
     ],
     heads: &[],
     common: &[],

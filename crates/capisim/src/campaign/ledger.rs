@@ -1,0 +1,135 @@
+//! What a campaign has done: `schedules.jsonl`, a line a schedule, kept
+//! whatever ends it, and `campaign.toml`, which says of what.
+
+use crate::cli::CampaignArgs;
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::run::Job;
+use crate::rundir;
+use machine::report::Build;
+use machine::report::campaign::Line;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What has to be the same for two campaigns to be one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Version of the program.
+    pub tool: String,
+    /// Hash of what the scenario says, command line included.
+    pub scenario: String,
+    /// Hash of the kernel.
+    pub kernel: String,
+    /// Hashes of the drivers by name.
+    pub drivers: BTreeMap<String, String>,
+    /// Seed up to the branch point.
+    pub seed: u64,
+}
+
+impl Identity {
+    /// Of this job.
+    pub fn new(job: &Job, guest: &Guest, builds: &[Build], args: &CampaignArgs) -> Identity {
+        Identity {
+            tool: env!("CARGO_PKG_VERSION").into(),
+            scenario: job.scenario.hash(),
+            kernel: guest.report.sha256.clone(),
+            drivers: builds.iter().map(|b| (b.driver.clone(), b.sha256.clone())).collect(),
+            seed: args.seed,
+        }
+    }
+    /// What `other` has different, in words.
+    fn difference(&self, other: &Identity) -> Option<String> {
+        let pairs = [
+            ("version of capisim", &self.tool, &other.tool),
+            ("scenario", &self.scenario, &other.scenario),
+            ("kernel", &self.kernel, &other.kernel),
+        ];
+        let differs = pairs.into_iter().find(|(_, a, b)| a != b);
+        if let Some((what, a, b)) = differs {
+            return Some(format!("its {what} is {b}, here it is {a}"));
+        }
+        if self.drivers != other.drivers {
+            return Some("its drivers are others".into());
+        }
+        (self.seed != other.seed).then(|| format!("its seed is {}, here it is {}", other.seed, self.seed))
+    }
+}
+
+/// The lines of a campaign and the file they go to.
+pub struct Ledger {
+    path: PathBuf,
+    file: File,
+    lines: BTreeMap<(u64, String), Line>,
+}
+
+impl Ledger {
+    /// Opens the campaign in `dir`, or begins it.
+    pub fn open(dir: &Path, identity: &Identity) -> Result<Ledger, Error> {
+        fs::create_dir_all(dir).map_err(Error::io(dir, "create it"))?;
+        let about = dir.join("campaign.toml");
+        if let Ok(text) = fs::read_to_string(&about) {
+            let bad =
+                |e: toml::de::Error| Error::Environment(format!("{}: not a campaign: {e}", about.display()));
+            let found: Identity = toml::from_str(&text).map_err(bad)?;
+            if let Some(difference) = identity.difference(&found) {
+                let text = format!(
+                    "{}: another campaign: {difference}; start a new one without --resume",
+                    about.display()
+                );
+                return Err(Error::Environment(text));
+            }
+        } else {
+            let text = toml::to_string(identity).map_err(|e| Error::Internal(e.to_string()))?;
+            rundir::write(&about, text.as_bytes())?;
+        }
+        let path = dir.join("schedules.jsonl");
+        let lines = read(&path)?;
+        let file =
+            OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io(&path, "open it"))?;
+        Ok(Ledger { path, file, lines })
+    }
+    /// True if this schedule is done.
+    pub fn has(&self, schedule: u64, driver: &str) -> bool {
+        self.lines.contains_key(&(schedule, driver.to_owned()))
+    }
+    /// Adds a line. It is in the file when this returns.
+    pub fn add(&mut self, line: Line) -> Result<(), Error> {
+        let text = serde_json::to_string(&line).map_err(|e| Error::Internal(e.to_string()))? + "\n";
+        self.file.write_all(text.as_bytes()).map_err(Error::io(
+            &self.path,
+            "write to it (what is in it is kept: --resume goes on from there)",
+        ))?;
+        self.lines.insert((line.schedule, line.driver.clone()), line);
+        Ok(())
+    }
+    /// The lines of these schedules, in order.
+    pub fn lines(&self, wanted: &[u64]) -> Vec<Line> {
+        self.lines.values().filter(|l| wanted.binary_search(&l.schedule).is_ok()).cloned().collect()
+    }
+}
+
+/// The whole lines of a file; what a killed campaign left of its last one is
+/// cut off.
+fn read(path: &Path) -> Result<BTreeMap<(u64, String), Line>, Error> {
+    let mut lines = BTreeMap::new();
+    let Ok(text) = fs::read(path) else { return Ok(lines) };
+    let mut whole = 0;
+    for (n, bytes) in text.split_inclusive(|b| *b == b'\n').enumerate() {
+        if bytes.last() != Some(&b'\n') {
+            break;
+        }
+        let line: Line = serde_json::from_slice(bytes).map_err(|e| {
+            Error::Environment(format!("{}: line {}: not a schedule: {e}", path.display(), n + 1))
+        })?;
+        lines.insert((line.schedule, line.driver.clone()), line);
+        whole += bytes.len();
+    }
+    if whole < text.len() {
+        let file = OpenOptions::new().write(true).open(path).map_err(Error::io(path, "open it"))?;
+        file.set_len(whole as u64).map_err(Error::io(path, "shorten it"))?;
+    }
+    Ok(lines)
+}

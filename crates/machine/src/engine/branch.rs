@@ -1,0 +1,141 @@
+//! Many runs with one beginning: up to its branch point a run is the same for
+//! all, beyond it each draws from a seed of its own.
+
+use super::progress::Progress;
+use super::session::{Pause, Session};
+use super::{Host, Outcome, Setup};
+use crate::build::BuildError;
+use crate::machine::Machine;
+use crate::scenario::Scenario;
+use crate::snapshot::{CannotSave, Snapshot};
+use fabric::{BadState, Ticks};
+use serde::{Deserialize, Serialize};
+
+/// How a run goes on beyond its branch point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Seed of everything drawn from there on.
+    pub seed: u64,
+}
+
+/// Whether an outcome has the state hash, which takes as long as 10^7 instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashing {
+    /// It has.
+    Always,
+    /// If an oracle was violated.
+    OfFailures,
+}
+
+/// Why there is nothing to branch from.
+#[derive(Debug, thiserror::Error)]
+pub enum NoBranch {
+    /// The machine cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Its state cannot be saved.
+    #[error(transparent)]
+    Save(#[from] CannotSave),
+    /// The run ended before its branch point.
+    #[error("the run ended before its branch point")]
+    Ended(Box<Outcome>),
+}
+
+/// A run that stands at its branch point.
+pub struct Trunk<'a> {
+    scenario: &'a Scenario,
+    offsets: super::GuestOffsets,
+    slice: Ticks,
+    /// `None` only while a branch runs.
+    machine: Option<Machine>,
+    snapshot: Snapshot,
+    progress: Progress<'a>,
+    /// The machine stands there now.
+    rewound: bool,
+    at: Point,
+}
+
+/// Where a run stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Virtual time.
+    pub now: Ticks,
+    /// Instructions retired.
+    pub instructions: u64,
+}
+
+impl Session<'_, '_> {
+    /// Goes on as `branch` says.
+    pub fn branch(&mut self, branch: &Branch) {
+        self.machine.reseed(branch.seed);
+        self.state.seed = branch.seed;
+        self.state.faults.redraw(self.scenario, branch.seed);
+    }
+}
+
+impl<'a> Trunk<'a> {
+    /// Runs to the branch point.
+    pub fn grow(setup: Setup<'a>, host: &mut dyn Host) -> Result<Trunk<'a>, NoBranch> {
+        let scenario = setup.scenario;
+        let (offsets, slice) = (setup.offsets, setup.slice);
+        let mut session = Session::new(setup, host)?;
+        if let Pause::Ended(ended) = session.play() {
+            return Err(NoBranch::Ended(Box::new(session.finish(ended, Hashing::Always).0)));
+        }
+        let snapshot = session.machine.save()?;
+        let at = Point { now: session.machine.now(), instructions: session.machine.instructions() };
+        let Session { machine, state: progress, .. } = session;
+        Ok(Trunk { scenario, offsets, slice, machine: Some(machine), snapshot, progress, rewound: true, at })
+    }
+    /// Where it stands.
+    pub fn at(&self) -> Point {
+        self.at
+    }
+    /// The machine there.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+    /// Bytes of memory that the last branch has changed.
+    pub fn dirty_bytes(&self) -> u64 {
+        self.machine.as_ref().map_or(0, |m| m.memory().dirty_bytes())
+    }
+    /// Puts the machine back to the branch point; [`Trunk::run`] does it by itself.
+    ///
+    /// # Errors
+    /// The snapshot does not fit: a mistake of ours.
+    pub fn rewind(&mut self) -> Result<(), BadState> {
+        if !self.rewound {
+            let machine = self.machine.as_mut().expect("one branch at a time");
+            machine.restore(&self.snapshot)?;
+            self.progress.watches.set_again(machine);
+            self.rewound = true;
+        }
+        Ok(())
+    }
+    /// Runs one branch to its end.
+    ///
+    /// # Errors
+    /// As of [`Trunk::rewind`].
+    pub fn run(
+        &mut self,
+        branch: &Branch,
+        hashing: Hashing,
+        host: &mut dyn Host,
+    ) -> Result<Outcome, BadState> {
+        self.rewind()?;
+        self.rewound = false;
+        let machine = self.machine.take().expect("one branch at a time");
+        let Trunk { scenario, offsets, slice, .. } = *self;
+        let state = self.progress.clone();
+        let mut session = Session { machine, scenario, host, offsets, slice, state };
+        session.branch(branch);
+        let ended = loop {
+            if let Pause::Ended(ended) = session.play() {
+                break ended;
+            }
+        };
+        let (outcome, machine) = session.finish(ended, hashing);
+        self.machine = Some(machine);
+        Ok(outcome)
+    }
+}
