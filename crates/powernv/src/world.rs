@@ -37,4 +37,16 @@ impl World<'_> {
         let fields = fields.iter().map(|&(n, v)| (n, Value::U64(v))).collect();
         self.trace.push(Record { at: self.now, device, kind, fields });
     }
+    /// The same with a text before the numbers.
+    pub(crate) fn note_text(
+        &mut self,
+        device: u32,
+        kind: &'static str,
+        (name, text): (&'static str, &str),
+        fields: &[(&'static str, u64)],
+    ) {
+        let numbers = fields.iter().map(|&(n, v)| (n, Value::U64(v)));
+        let fields = std::iter::once((name, Value::from(text))).chain(numbers).collect();
+        self.trace.push(Record { at: self.now, device, kind, fields });
+    }
 }

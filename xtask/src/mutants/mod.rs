@@ -167,3 +167,33 @@ fn judge(mutant: &Mutant, report: &RunReport) -> Row {
         good: wanted && honest,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::table::TABLE;
+    use machine::oracle::{self, Shown};
+
+    #[test]
+    fn what_the_oracles_are_shown_by_is_a_mutant_that_they_catch() {
+        for o in oracle::TABLE {
+            let Shown::Driver(scenario, driver) = o.shown else { continue };
+            if driver == "pre-fix" {
+                continue;
+            }
+            let mutant = TABLE.iter().find(|m| m.name == driver);
+            let mutant = mutant.unwrap_or_else(|| panic!("{}: there is no mutant `{driver}`", o.name));
+            assert_eq!(mutant.scenario, scenario, "{driver} of {}", o.name);
+            assert!(mutant.caught_by.contains(&o.name), "{driver} is not said to be caught by {}", o.name);
+        }
+    }
+
+    #[test]
+    fn mutants_are_caught_by_oracles_that_exist() {
+        for mutant in TABLE {
+            for name in mutant.caught_by {
+                assert!(oracle::TABLE.iter().any(|o| o.name == *name), "{}: {name}", mutant.name);
+            }
+            assert!(mutant.caught_by.is_sorted(), "{}", mutant.name);
+        }
+    }
+}

@@ -29,7 +29,8 @@ impl SisliteAfu {
     }
 
     pub(super) fn write_rrq(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<Flow, Stop> {
-        if !cmd.early && !self.put_response(cmd, bus)? {
+        let entries = if cmd.early { 1 } else { self.put_response(cmd, bus)? };
+        if entries == 0 {
             return Ok(Flow::Wait);
         }
         let fields = [
@@ -51,36 +52,39 @@ impl SisliteAfu {
                 p.count(fc::FC_CNT_RSPOVER, 1);
             }
         }
-        bus.cx().note_text("afu-command-done", ("kind", cmd.kind()), &fields);
+        for _ in 0..entries {
+            bus.cx().note_text("afu-command-done", ("kind", cmd.kind()), &fields);
+        }
         if cmd.rcb.msi != 0 && !cmd.early {
             self.signal(cmd.pe, cmd.rcb.msi.into(), "rrq", bus);
         }
         Ok(Flow::Done)
     }
 
-    /// Writes the entry of the response queue; false if a fault keeps it back
-    /// for ever.
-    fn put_response(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<bool, Stop> {
+    /// Writes the entry of the response queue. How many times: none if a fault
+    /// keeps it back for ever, two if one doubles it.
+    fn put_response(&mut self, cmd: &mut Command, bus: &mut dyn AfuPort<'_>) -> Result<u32, Stop> {
         self.reaches(cmd, Area::Rrq, bus)?;
         let gone = std::mem::take(&mut cmd.address_error);
         let response = if cmd.via_sq { cmd.rcb.ioasa } else { cmd.ea };
-        let mut entry = None;
+        let mut written = 0;
         loop {
             let ring = self.context(cmd.pe).and_then(|c| c.rrq).filter(|_| !gone);
             // Unspecified: a response for a queue never set up counts as one that
             // cannot be written.
             let Some(ring) = ring else { return Err(Stop::Dma(cmd.pe, DmaError::BadAddress, Area::Rrq)) };
-            let again = entry.is_some();
-            let Some(value) = self.response(cmd, response & !1 | ring.toggle, bus) else { return Ok(false) };
+            let Some(value) = self.response(cmd, response & !1 | ring.toggle, bus) else {
+                return Ok(written);
+            };
             bus.dma_write(cmd.pe, ring.cur, &cmd.endian.bytes64(value))
                 .map_err(|e| Stop::Dma(cmd.pe, e, Area::Rrq))?;
-            entry = Some(value);
+            written += 1;
             if let Some(ring) = self.context(cmd.pe).and_then(|c| c.rrq.as_mut()) {
                 ring.advance();
             }
             let fields = [("pe", cmd.pe.into()), ("ctx", cmd.subject().into())];
-            if again || bus.cx().fault("rrq", "duplicate", &fields).is_none() {
-                return Ok(true);
+            if written > 1 || bus.cx().fault("rrq", "duplicate", &fields).is_none() {
+                return Ok(written);
             }
         }
     }
@@ -94,7 +98,7 @@ impl SisliteAfu {
     ) -> Result<bool, Stop> {
         let fields = [("pe", cmd.pe.into()), ("ctx", cmd.subject().into())];
         let Some(Effect::Hold(by)) = bus.cx().fault("rrq", "early", &fields) else { return Ok(false) };
-        if !self.put_response(cmd, bus)? {
+        if self.put_response(cmd, bus)? == 0 {
             return Ok(true);
         }
         cmd.early = true;

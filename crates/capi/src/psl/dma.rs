@@ -75,18 +75,22 @@ impl Psl {
             cx.note("stale-translation", &fields);
         }
     }
+    /// Records that the card has to master the bus and may not.
+    pub(super) fn note_not_enabled(&self, pe: u16, cx: &mut Cx<'_>) {
+        let fields = [
+            ("pe", u64::from(pe)),
+            ("capi_mode", u64::from(self.capi_mode)),
+            ("configured", u64::from(self.configured)),
+        ];
+        cx.note_text("protocol-error", ("what", "dma-not-enabled"), &fields);
+    }
     /// Why `pe` may not touch memory at all, if so.
     fn refusal(&mut self, pe: u16, cx: &mut Cx<'_>) -> Option<DmaError> {
         if self.blocked {
             return Some(DmaError::NoContext);
         }
         if !self.may_master() {
-            let fields = [
-                ("pe", u64::from(pe)),
-                ("capi_mode", u64::from(self.capi_mode)),
-                ("configured", u64::from(self.configured)),
-            ];
-            cx.note_text("protocol-error", ("what", "dma-not-enabled"), &fields);
+            self.note_not_enabled(pe, cx);
             return Some(DmaError::NoContext);
         }
         match self.elements.get(&pe).map(|s| s.running) {

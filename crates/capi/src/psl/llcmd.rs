@@ -119,14 +119,17 @@ impl Psl {
             ("rht_cnt_id", control.rht_cnt_id),
         ]);
         cx.note_text("llcmd", ("cmd", sample.code.name()), &fields);
+        sample.note_interrupts(cx);
         sample.note_violations(spa.is_some(), cx);
         // Unspecified: a command that is overtaken is abandoned where it is.
         if let Some(id) = self.command.take().and_then(|mut old| old.take_event()) {
             cx.agenda.cancel(id);
         }
         // Without memory to answer in, the command is lost.
-        if let Some(spa) = spa.filter(|_| self.may_master()) {
-            self.start_llcmd(sample, spa, afu, cx);
+        match spa {
+            Some(spa) if self.may_master() => self.start_llcmd(sample, spa, afu, cx),
+            Some(_) => self.note_not_enabled(sample.pe, cx),
+            None => {}
         }
     }
     fn sample(&self, value: u64, spa: Option<Spa>, cx: &Cx<'_>) -> Sample {
@@ -327,6 +330,15 @@ impl Sample {
             ("pid", self.element.as_ref().map_or(0, |e| u64::from(e.pid()))),
             ("sr", self.element.as_ref().map_or(0, Element::sr)),
         ]
+    }
+    /// The AFU interrupts that an element which is added brings along.
+    fn note_interrupts(&self, cx: &mut Cx<'_>) {
+        let Some(element) = self.element.as_ref().filter(|_| self.code == Code::Add) else { return };
+        for range in (1..4).filter(|&i| element.ivte_range(i) > 0) {
+            let (ivte, count) = (element.ivte_offset(range), element.ivte_range(range));
+            let fields = [("pe", u64::from(self.pe)), ("ivte", u64::from(ivte)), ("count", u64::from(count))];
+            cx.note("element-interrupts", &fields);
+        }
     }
     /// Raw facts about what the driver did that the protocol does not allow.
     fn note_violations(&self, spap_valid: bool, cx: &mut Cx<'_>) {

@@ -33,6 +33,7 @@ pub const FAULTS: &[(&str, &str)] = files![
     "global-sync-failed",
     "heartbeat-frozen",
     "interface-version-odd",
+    "interrupt-after-terminate",
     "interrupt-spurious-async",
     "interrupt-spurious-sync",
     "io-after-shutdown",

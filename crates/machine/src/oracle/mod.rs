@@ -7,6 +7,7 @@ mod elements;
 mod faults;
 mod guest;
 mod integrity;
+mod left;
 mod llcmd;
 mod remove;
 #[cfg(test)]

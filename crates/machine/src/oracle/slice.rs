@@ -161,7 +161,7 @@ impl Oracle for Fenced {
             "pci-reset" => self.resetting = true,
             "afu-cntl" => self.resetting = false,
             "capi-mode" if r.u64("on") == Some(1) => self.resetting = false,
-            "mmio-lost" if self.resetting => {
+            "mmio-lost" if self.resetting && r.u64("store") != Some(0) => {
                 let at = r.u64("pci").unwrap_or(0);
                 seen.push((r.at, None, format!("a store to {at:#x} before the card is configured again")));
             }
@@ -180,6 +180,8 @@ pub(super) struct Perst {
 impl Oracle for Perst {
     fn record(&mut self, r: &Record, seen: &mut Vec<Seen>) {
         match r.kind {
+            // The kernel freezes a PE that it is about to reset, too.
+            "eeh-freeze" if r.u64("asked") == Some(1) => {}
             "eeh-freeze" | "eeh-fence" => self.recovering = true,
             // The reset itself takes the card out of CAPI mode.
             "capi-mode" if r.u64("on") == Some(1) => self.recovering = false,

@@ -2,8 +2,8 @@
 //! sislite-contract 20 to 22, then what the kernel says of itself.
 
 use super::{
-    Class, Definition, Ground, Severity, Shown, afu, elements, faults, guest, integrity, llcmd, remove, rule,
-    slice,
+    Class, Definition, Ground, Severity, Shown, afu, elements, faults, guest, integrity, left, llcmd, remove,
+    rule, slice,
 };
 use fabric::Ticks;
 use {Class::*, Ground::*, Severity::*, Shown::*};
@@ -54,7 +54,7 @@ pub const TABLE: &[Definition] = &[
         name: "interrupts-not-shared", rows: &[7], class: S2, severity: Violation, ground: KernelSource,
         proves: "no two live elements have an AFU interrupt in common, and none has the adapter's, the slice's or the PSL's",
         exempt: "with a master that is terminated within 5 s: the driver frees its interrupts before it stops it",
-        shown: UnitTest("the kernel gives interrupts out of one bitmap; a changed number loses the driver its own interrupts first"),
+        shown: Driver("churn", "interrupt-range-long"),
         make: Some(|_| llcmd::own_interrupts()),
     },
     Definition {
@@ -85,14 +85,14 @@ pub const TABLE: &[Definition] = &[
         proves: "nobody reaches the problem state page of an element that is not added",
         exempt: "from the start of a removal, a freeze or a reset of the card to the next AFU reset: the kernel zaps user mappings \
                  only after it has removed the elements",
-        shown: UnitTest("a user's mapping holds the descriptor whose close removes the element"),
+        shown: Driver("churn", "page-after-detach"),
         make: Some(|_| Box::new(afu::Pages::default())),
     },
     Definition {
         name: "nothing-after-terminate", rows: &[12], class: S1, severity: Violation, ground: Specification,
         proves: "after the acknowledgement of its TERMINATE an element has no command, interrupt or fault until it is added again",
         exempt: "-",
-        shown: UnitTest(HARDWARE),
+        shown: Stock("interrupt-after-terminate"),
         make: Some(|_| Box::new(afu::Silent::default())),
     },
     Definition {
@@ -107,7 +107,7 @@ pub const TABLE: &[Definition] = &[
         proves: "a cached translation that the tables no longer give is invalidated by a tlbie within 500 ms of its use",
         exempt: "use between the change of the entry and its tlbie; reference and change bits, which Linux clears without a flush; \
                  a translation that gives way to another one is not followed further",
-        shown: UnitTest("the kernel's flush of a dying process ran on the CPU that the card listens to in every run so far; mutant `no-global-tlbie` goes unnoticed but for a WARNING"),
+        shown: Driver("dead-process", "no-global-tlbie"),
         make: Some(integrity::stale_translation),
     },
     Definition {
@@ -116,14 +116,14 @@ pub const TABLE: &[Definition] = &[
                  that no tlbie takes away",
         exempt: "use before that tlbie, and accesses that fault: a process that is killed loses its tables before its element; \
                  pages that the kernel frees otherwise, for at the boundary nobody sees its allocator",
-        shown: UnitTest("see no-stale-translation"),
+        shown: Driver("dead-process", "no-global-tlbie"),
         make: Some(integrity::process_gone),
     },
     Definition {
         name: "interrupt-source-bound", rows: &[16], class: S2, severity: Violation, ground: Specification,
         proves: "the driver's elements raise interrupts of their ranges only, and every interrupt of the card has a source bound to it",
         exempt: "a user process may name any interrupt in its own IOARCB; a source that is masked is not a violation, for interrupts are kept",
-        shown: UnitTest("the kernel's allocator gives out bound sources only, and the driver names constants"),
+        shown: Driver("async-all", "interrupt-range-short"),
         make: Some(|_| Box::new(slice::Sources::default())),
     },
     Definition {
@@ -173,7 +173,7 @@ pub const TABLE: &[Definition] = &[
         proves: "a purge comes when the AFU is disabled and ends before it is enabled; PSL_SCNTL_An, PSL_SPAP_An and PSL_ID_An \
                  change when no element is added",
         exempt: "-",
-        shown: UnitTest("the AFU reset before the purge has disabled the AFU already; mutant `purge-an-enabled-afu` goes unnoticed"),
+        shown: Driver("churn", "identity-at-attach"),
         make: Some(|_| Box::new(slice::Modes::default())),
     },
     Definition {
@@ -187,29 +187,29 @@ pub const TABLE: &[Definition] = &[
         name: "dma-when-enabled", rows: &[25], class: S2, severity: Violation, ground: Specification,
         proves: "the card masters the bus only with bus master, protocol enable, CAPI window and the bridge's CAPI mode",
         exempt: "-",
-        shown: UnitTest("without the bus master bit nothing is acknowledged and the guest does not come up in time"),
+        shown: Driver("probe", "no-bus-master"),
         make: Some(|_| rule::each(slice::dma_allowed)),
     },
     Definition {
         name: "silence-after-card-reset", rows: &[26], class: S4, severity: Finding, ground: KernelSource,
         proves: "nobody stores to the card between its reset and its new configuration",
         exempt: "-; a finding: stores of users whose mappings are not zapped yet, and of cxlflash, which does not ask whether the card is there",
-        shown: UnitTest("the kernel takes memory space away before a reset, so no store leaves the bridge"),
+        shown: Driver("perst", "reset-while-used"),
         make: Some(|_| Box::new(slice::Fenced::default())),
     },
     Definition {
         name: "nobody-at-card-reset", rows: &[27], class: S2, severity: Finding, ground: KernelSource,
         proves: "the card is reset when no element is added",
         exempt: "recovery from a freeze or a fence; a finding: a forced reset (-1 in the sysfs attribute) does so on purpose",
-        shown: UnitTest("the attribute refuses every reset while cxlflash is bound, and without it nobody attaches"),
+        shown: Driver("perst", "reset-while-used"),
         make: Some(|_| Box::new(slice::Perst::default())),
     },
     Definition {
         name: "no-elements-left", rows: &[28], class: S2, severity: Violation, ground: KernelSource,
-        proves: "when the master element is removed no user element is still added",
+        proves: "when the master element is removed no user element is still added, and 50 ms later no AFU interrupt of any element is bound",
         exempt: "runs in which the master is never removed; a host reset, after which the driver adds the master again (within 10 s)",
         shown: Stock("child-closes"),
-        make: Some(|_| Box::new(elements::Left::default())),
+        make: Some(|_| Box::new(left::Left::default())),
     },
     Definition {
         name: "segment-table-order", rows: &[29], class: S1, severity: Violation, ground: Specification,
@@ -222,7 +222,7 @@ pub const TABLE: &[Definition] = &[
         name: "descriptor-is-read-only", rows: &[30], class: S4, severity: Violation, ground: Specification,
         proves: "stores go to the configuration record only, and the AFU descriptor is reached with 32 or 64 bits",
         exempt: "-",
-        shown: UnitTest("the driver stores nothing there but what the kernel's PCI scan asks for"),
+        shown: Driver("probe", "descriptor-written"),
         make: Some(|_| rule::each(slice::descriptor)),
     },
     Definition {
@@ -279,7 +279,7 @@ pub const TABLE: &[Definition] = &[
         name: "one-response", rows: &[], class: S1, severity: Violation, ground: Inference,
         proves: "a command is answered once, and not after it was aborted (F5, F10)",
         exempt: "-",
-        shown: UnitTest(HARDWARE),
+        shown: Stock("rrq-entry-duplicate"),
         make: Some(|_| Box::new(afu::OneResponse::default())),
     },
     Definition {
@@ -342,7 +342,7 @@ pub const TABLE: &[Definition] = &[
         name: "no-warn", rows: &[], class: S4, severity: Finding, ground: KernelSource,
         proves: "the kernel prints no WARNING",
         exempt: "-",
-        shown: Driver("churn", "no-global-tlbie"),
+        shown: Driver("dead-process", "no-global-tlbie"),
         make: Some(|_| guest::watch("warn")),
     },
     Definition {

@@ -43,7 +43,7 @@ pub(super) fn freeze_clear(c: &mut Cl<'_, '_>) -> i64 {
 pub(super) fn freeze_set(c: &mut Cl<'_, '_>) -> i64 {
     let Some((pe, bits)) = action(c) else { return rc::PARAMETER };
     let Some((phb, world)) = c.phb() else { return rc::PARAMETER };
-    phb.set_frozen(pe, bits, world);
+    phb.set_frozen(pe, bits, true, world);
     rc::SUCCESS
 }
 

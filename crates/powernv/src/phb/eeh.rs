@@ -111,14 +111,15 @@ impl Phb {
         if self.errors.frozen(pe) & bits != bits {
             self.errors.unreported.insert(pe);
         }
-        self.set_frozen(pe, bits, world);
+        self.set_frozen(pe, bits, false, world);
     }
-    /// Sets freeze bits of a PE (and, all of them, of those that follow it).
-    pub(crate) fn set_frozen(&mut self, pe: u16, bits: u8, world: &mut World<'_>) {
+    /// Sets freeze bits of a PE (and, all of them, of those that follow it);
+    /// `asked` by the guest, or because of an error.
+    pub(crate) fn set_frozen(&mut self, pe: u16, bits: u8, asked: bool, world: &mut World<'_>) {
         for pe in self.ioda.freezes_with(pe) {
             let new = self.errors.frozen(pe) | bits;
             if self.errors.frozen.insert(pe, new) != Some(new) {
-                let fields = [("pe", u64::from(pe)), ("bits", u64::from(new))];
+                let fields = [("pe", u64::from(pe)), ("bits", u64::from(new)), ("asked", u64::from(asked))];
                 world.note(self.bridge_device(), "eeh-freeze", &fields);
             }
         }

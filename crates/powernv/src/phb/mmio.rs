@@ -6,6 +6,7 @@
 use super::{Armed, Phb};
 use crate::map;
 use crate::world::World;
+use serde::{Deserialize, Serialize};
 
 /// Error injection registers: outbound, inbound A, inbound B.
 const INJECT: [u64; 3] = [0xd10, 0xd90, 0xe10];
@@ -15,6 +16,30 @@ enum Place {
     Register(u64),
     /// A PCI memory address and the PE its segment belongs to.
     Memory { pci: u64, pe: u16 },
+}
+
+/// Most records of accesses lost in one way, one after the other: a guest may
+/// poll a card that is gone for ever.
+const MOST_LOST: u32 = 256;
+
+/// Accesses that were lost, for the trace.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Lost {
+    /// Why the last one was.
+    why: String,
+    /// How many before it were for the same reason, with no reset in between.
+    times: u32,
+}
+
+impl Lost {
+    /// Counts one; true if it is to be told.
+    fn counts(&mut self, why: &str) -> bool {
+        if self.why != why {
+            *self = Lost { why: why.to_owned(), times: 0 };
+        }
+        self.times = self.times.saturating_add(1);
+        self.times <= MOST_LOST
+    }
 }
 
 impl Phb {
@@ -45,7 +70,11 @@ impl Phb {
             Place::Register(_) => data.fill(0),
             Place::Memory { pci, pe } => {
                 self.fire_armed(pe, Some(pci), Armed::memory_load, world);
-                if let Some((bar, offset)) = self.target(pci, pe, data.len(), world) {
+                let target = self.target(pci, pe, data.len(), world);
+                if target.is_none() {
+                    self.note_lost(pci, pe, false, world);
+                }
+                if let Some((bar, offset)) = target {
                     self.call(world, |f, cx| f.mmio_read(bar, offset, data, cx));
                     if self.flaky.loses() {
                         data.fill(0xff);
@@ -67,12 +96,32 @@ impl Phb {
             Place::Register(offset) => self.write_register(offset, data, world),
             Place::Memory { pci, pe } => {
                 self.fire_armed(pe, Some(pci), Armed::memory_store, world);
-                if let Some((bar, offset)) = self.target(pci, pe, data.len(), world) {
-                    self.call(world, |f, cx| f.mmio_write(bar, offset, data, cx));
+                match self.target(pci, pe, data.len(), world) {
+                    Some((bar, offset)) => {
+                        self.call(world, |f, cx| f.mmio_write(bar, offset, data, cx));
+                    }
+                    None => self.note_lost(pci, pe, true, world),
                 }
             }
         }
         true
+    }
+    /// Records an access that did not reach the function, and why.
+    fn note_lost(&mut self, pci: u64, pe: u16, store: bool, world: &mut World<'_>) {
+        let why = if self.errors.fenced {
+            "fenced"
+        } else if self.errors.mmio_frozen(pe) {
+            "frozen"
+        } else if !self.reaches_function(world.now) {
+            "link-down"
+        } else {
+            "no-window"
+        };
+        if !self.lost.counts(why) {
+            return;
+        }
+        let fields = [("pci", pci), ("pe", u64::from(pe)), ("store", u64::from(store))];
+        world.note_text(self.bridge_device(), "mmio-lost", ("why", why), &fields);
     }
     /// BAR and offset that an access reaches, if any.
     fn target(&self, pci: u64, pe: u16, len: usize, world: &World<'_>) -> Option<(u8, u64)> {

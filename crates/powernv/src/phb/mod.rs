@@ -38,6 +38,8 @@ pub struct Phb {
     capi_mode: bool,
     snooping: bool,
     pub(crate) tunnel_bar: u64,
+    /// Accesses that were lost since the last reset.
+    lost: mmio::Lost,
     /// What the function was last told about its DMA.
     dma_blocked: bool,
     /// Messages the function sent in calls not yet settled.
@@ -61,6 +63,7 @@ impl Phb {
             capi_mode: false,
             snooping: false,
             tunnel_bar: 0,
+            lost: mmio::Lost::default(),
             dma_blocked: false,
             irqs: Vec::new(),
             function: None,

@@ -1,5 +1,6 @@
 //! Resets of the bridge, of the link and of the tables.
 
+use super::mmio::Lost;
 use super::{Errors, FREEZE_ALL, Ioda, Phb, RootPort};
 use crate::world::World;
 use fabric::agenda::EventId;
@@ -40,6 +41,7 @@ impl Phb {
     pub(crate) fn reset_function(&mut self, kind: ResetKind, world: &mut World<'_>) {
         self.set_capi_mode(false, world);
         self.irqs.clear();
+        self.lost = Lost::default();
         self.call(world, |f, cx| f.reset(kind, cx));
     }
     /// Hot reset (OPAL_RESET_PCI_HOT, and LINK): milliseconds to wait.
