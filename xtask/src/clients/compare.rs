@@ -91,6 +91,25 @@ fn what_counts<'a>(client: &Client, output: Option<&'a Output>) -> Vec<&'a str> 
     output.map_or(&[][..], |output| &output.lines).iter().filter(counts).map(String::as_str).collect()
 }
 
+/// Judges a client that has nothing to be compared with: by its exit status and by what it has to say.
+pub fn alone(client: &Client, ours: Option<&Output>, folder: &Path) -> (Outcome, String) {
+    let Some((output, status)) = ours.and_then(|output| Some((output, output.status?))) else {
+        return (Outcome::NotRun, "did not end here".into());
+    };
+    let see = format!("see {}", folder.join(client.name).display());
+    if status != client.status {
+        return (
+            Outcome::Failed,
+            format!("exit status {status} here, {} is right; {see}.ours", client.status),
+        );
+    }
+    let said = |text: &&&str| output.lines.iter().any(|line| line.contains(**text));
+    match client.says.iter().find(|text| !said(text)) {
+        Some(text) => (Outcome::Failed, format!("no line with `{text}`; {see}.ours")),
+        None => (Outcome::Pass, output.lines.last().cloned().unwrap_or_default()),
+    }
+}
+
 /// The text of an output as it is written to a file.
 pub fn text(output: &Output) -> String {
     let mut text = output.lines.join("\n");
@@ -118,6 +137,7 @@ mod tests {
             status: 5,
             peer_status: None,
             except: &[Except { text: "Vendor:", why: "identity" }],
+            says: &[],
             quick: false,
         };
         let good = output(5, &["Vendor: a", "size 1"]);
@@ -145,6 +165,32 @@ mod tests {
         for (ours, peer, outcome, detail) in cases {
             let got = compare(&client, ours.as_ref(), Some(&peer), Path::new("dir"));
             assert_eq!(got.0, outcome, "{ours:?} {peer:?}: {}", got.1);
+            assert!(got.1.contains(detail), "{}", got.1);
+        }
+    }
+
+    #[test]
+    fn a_client_alone_is_judged_by_its_status_and_its_words() {
+        let client = Client {
+            name: "c",
+            about: "",
+            command: "",
+            status: 1,
+            peer_status: None,
+            except: &[],
+            says: &["err=84", "bad"],
+            quick: false,
+        };
+        let cases = [
+            (Some(output(1, &["it is bad", "err=84 x"])), Outcome::Pass, "err=84 x"),
+            (Some(output(0, &["it is bad", "err=84 x"])), Outcome::Failed, "exit status 0 here, 1 is right"),
+            (Some(output(1, &["err=84"])), Outcome::Failed, "no line with `bad`"),
+            (Some(Output { status: None, lines: vec!["err=84 bad".into()] }), Outcome::NotRun, "did not end"),
+            (None, Outcome::NotRun, "did not end"),
+        ];
+        for (ours, outcome, detail) in cases {
+            let got = alone(&client, ours.as_ref(), Path::new("dir"));
+            assert_eq!(got.0, outcome, "{ours:?}: {}", got.1);
             assert!(got.1.contains(detail), "{}", got.1);
         }
     }

@@ -13,7 +13,8 @@ pub fn page() -> String {
          `cargo xtask clients` runs programs of the distribution ({packages}; their versions and libraries come from the package index)\n\
          in the guest, on a disk of the adapter, and the same programs on QEMU's SCSI disk (`-M powernv9`, `scsi-hd` behind virtio-scsi)\n\
          with the same kernel. Both disks have {mib} MiB in blocks of one size. A client passes if output and exit status are the\n\
-         same on both, apart from the lines that its row excepts, and the exit status is the one in the table.\n\n\
+         same on both, apart from the lines that its row excepts, and the exit status is the one in the table.\n\
+         Where nobody else has what a client uses, it passes by its exit status and by what it has to say.\n\n\
          `--client NAME` and `--variant VARIANT` choose; `--format json` prints an array of `{{client, variant, result, detail}}`.\n\
          Results are pass, differs, failed (alike on both disks, but with a wrong exit status) and not-run. Both outputs of each client\n\
          are left in the run's folder as `VARIANT/CLIENT.ours` and `VARIANT/CLIENT.peer`. QEMU's outputs are kept by a hash of\n\
@@ -27,9 +28,28 @@ pub fn page() -> String {
         if let Some(before) = boot.after {
             let _ = writeln!(
                 page,
-                "On the disk of `{before}`, whose guest was stopped at its last client: nothing was flushed or unmounted. What the\n\
-                 drive's own cache held stays: the power fails for the guest, not for the drive.\n"
+                "On the disk of `{before}`, after its power failed: nothing was unmounted, and our drive has lost what its volatile\n\
+                 cache held. QEMU's disk keeps what the guest wrote.\n"
             );
+        }
+        if boot.loses_power {
+            page.push_str(
+                "100 to 900 ms after the last client the fault `power-loss` takes the power of the drive, and the machine ends. Files\n\
+                 are written all that time.\n\n",
+            );
+        }
+        for (begins, fault) in boot.faults {
+            let _ = writeln!(page, "- At the console's `{begins}`: `inject = {{ {fault} }}`.");
+        }
+        if !boot.violates.is_empty() {
+            let _ = writeln!(
+                page,
+                "- These oracles have to be violated, and no other: {}.\n",
+                boot.violates.join(", ")
+            );
+        }
+        if boot.peer == PeerDisk::Nobody {
+            page.push_str("Compared with nothing: what has to be said is in the last column.\n\n");
         }
         if boot.peer == PeerDisk::KernelTarget {
             page.push_str(
@@ -37,7 +57,9 @@ pub fn page() -> String {
                  reservations.\n\n",
             );
         }
-        page.push_str("| client | shows | exit status | lines that may differ |\n|---|---|---|---|\n");
+        page.push_str(
+            "| client | shows | exit status | lines that may differ, or must be there |\n|---|---|---|---|\n",
+        );
         for client in boot.clients {
             let quick = if client.quick { " *" } else { "" };
             let status = match client.peer_status {
@@ -46,6 +68,8 @@ pub fn page() -> String {
             };
             let except: Vec<String> =
                 client.except.iter().map(|except| format!("`{}`: {}", except.text, except.why)).collect();
+            let says = client.says.iter().map(|text| format!("`{text}`"));
+            let except: Vec<String> = except.into_iter().chain(says).collect();
             let _ = writeln!(
                 page,
                 "| {}{quick} | {} | {} | {} |",

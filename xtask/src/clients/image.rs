@@ -148,9 +148,14 @@ pub fn image(
     let mut list: Vec<(&str, u32, Vec<u8>)> =
         files.iter().map(|(path, content)| (path.as_str(), 0o755, content.clone())).collect();
     list.push((script::PATH, 0o755, text.into_bytes()));
+    // Of our own programs those that a client names.
+    let named = |(name, _): &(&String, &_)| {
+        session.clients.iter().any(|client| client.command.contains(&format!("/bin/{name}")))
+    };
+    let own = artifacts.programs.iter().filter(named);
     compose(&Contents {
         init: Some(&init.file.path),
-        programs: vec![],
+        programs: own.map(|(name, program)| (name.as_str(), program.file.path.as_path())).collect(),
         modules: base.modules,
         busybox: Some(&artifacts.busybox.path),
         config: base.config,

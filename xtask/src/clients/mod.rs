@@ -12,6 +12,7 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -23,7 +24,7 @@ use machine::scenario::shape::VARIANTS;
 
 use crate::guest;
 use crate::test::cargo::{cargo, output, root};
-use compare::{Outcome, Row, compare, text};
+use compare::{Outcome, Row, alone, compare, text};
 use console::Ended;
 use image::{Base, Packages};
 use peer::Peer;
@@ -88,10 +89,15 @@ impl Args {
 
 /// A boot as it will be run.
 pub struct Session {
-    name: &'static str,
+    boot: &'static Boot,
     clients: Vec<&'static Client>,
-    peer: PeerDisk,
-    block: u64,
+}
+
+impl Deref for Session {
+    type Target = Boot;
+    fn deref(&self) -> &Boot {
+        self.boot
+    }
 }
 
 /// A boot with its images: for our machine, for QEMU's.
@@ -148,10 +154,11 @@ pub fn results(args: &Args) -> Result<Vec<Row>, String> {
 /// The boots that are wanted, those that share a disk together. A boot that is needed runs whole, because its clients build
 /// upon one another; the quick ones do not.
 fn chains(args: &Args) -> Vec<Vec<Session>> {
-    let mut chains: Vec<(Vec<&Boot>, bool)> = vec![];
+    let mut chains: Vec<(Vec<&'static Boot>, bool)> = vec![];
     for boot in BOOTS {
         let wanted = boot.clients.iter().any(|client| args.wants(client));
-        let before = |chain: &&mut (Vec<&Boot>, bool)| chain.0.iter().any(|one| Some(one.name) == boot.after);
+        let before =
+            |chain: &&mut (Vec<&'static Boot>, bool)| chain.0.iter().any(|one| Some(one.name) == boot.after);
         match chains.iter_mut().find(before) {
             Some((chain, needed)) => {
                 chain.push(boot);
@@ -160,11 +167,9 @@ fn chains(args: &Args) -> Vec<Vec<Session>> {
             None => chains.push((vec![boot], wanted)),
         }
     }
-    let session = |boot: &&Boot| Session {
-        name: boot.name,
+    let session = |boot: &&'static Boot| Session {
+        boot,
         clients: boot.clients.iter().filter(|client| !args.quick || client.quick).collect(),
-        peer: boot.peer,
-        block: boot.block,
     };
     chains
         .iter()
@@ -213,8 +218,12 @@ fn consoles(
     folder: &Path,
 ) -> Result<Consoles, String> {
     let sides: Vec<&str> = std::iter::once("").chain(variants.iter().copied()).collect();
-    let mut jobs: Vec<(&Vec<Prepared>, &str)> =
-        chains.iter().flat_map(|chain| sides.iter().map(move |side| (chain, *side))).collect();
+    let alone = |chain: &[Prepared]| chain[0].session.peer == PeerDisk::Nobody;
+    let mut jobs: Vec<(&Vec<Prepared>, &str)> = chains
+        .iter()
+        .flat_map(|chain| sides.iter().map(move |side| (chain, *side)))
+        .filter(|(chain, side)| !(side.is_empty() && alone(chain)))
+        .collect();
     jobs.reverse();
     let (jobs, found) = (Mutex::new(jobs), Mutex::new(Ok(Consoles::new())));
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(2);
@@ -268,22 +277,28 @@ fn rows(
 ) -> Result<Vec<Row>, String> {
     let mut rows = vec![];
     for one in chains.iter().flatten() {
-        let Session { name, clients, .. } = &one.session;
-        let theirs = &consoles[&(String::new(), *name)];
-        let peer = outputs(&theirs.console);
+        let (name, clients) = (one.session.name, &one.session.clients);
+        let theirs = consoles.get(&(String::new(), name));
+        let peer = theirs.map(|theirs| outputs(&theirs.console));
         for variant in args.variants() {
-            let ours = &consoles[&(variant.to_owned(), *name)];
+            let ours = &consoles[&(variant.to_owned(), name)];
             let mine = outputs(&ours.console);
             let folder = folder.join(variant);
             for client in clients.iter().filter(|client| args.wants(client)) {
-                let (our, their) = (mine.get(client.name), peer.get(client.name));
+                let our = mine.get(client.name);
                 keep(&folder, client, "ours", our)?;
-                keep(&folder, client, "peer", their)?;
-                let (result, detail) = compare(client, our, their, &folder);
+                let (result, detail) = if let Some(peer) = &peer {
+                    let their = peer.get(client.name);
+                    keep(&folder, client, "peer", their)?;
+                    compare(client, our, their, &folder)
+                } else {
+                    alone(client, our, &folder)
+                };
                 rows.push(Row { client: client.name.into(), variant: variant.into(), result, detail });
             }
             // A run may be wrong as a whole though every client ended well.
-            for (side, ended) in [("here", ours), ("at QEMU", theirs)] {
+            for (side, ended) in std::iter::once(("here", ours)).chain(theirs.map(|ended| ("at QEMU", ended)))
+            {
                 let faulty = ended.fault.as_ref().map(|fault| format!("boot {side}: {fault}"));
                 rows.extend(faulty.map(|detail| Row {
                     client: format!("boot-{name}"),

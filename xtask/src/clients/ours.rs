@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use machine::oracle::TABLE;
 use machine::report::{RunReport, Verdict};
 
 use super::console::{Ended, watch};
@@ -16,24 +17,57 @@ pub const MODULES: &[&str] = &["sd_mod", "sg", "crc32c_generic", "ext4"];
 /// Kernel command line: the usual one, and every line of ours is kept.
 pub const CMDLINE: &str = "console=hvc0 cryptomgr.notests mitigations=off cpuidle.off=1 printk.devkmsg=on";
 
-/// The scenario of a boot. It ends as soon as the last client has: without unmounting, as if the power had gone.
+/// The drive of the one disk: its cache forgets what was not flushed when the power fails.
+const PROFILE: &str = "client";
+
+/// The scenario of a boot. It ends as soon as the last client has, or a while later with the power of the drive: without
+/// unmounting.
 fn scenario(session: &Session, variant: &str) -> String {
     let modules: Vec<String> =
         MODULES.iter().chain(&["cxl", "cxlflash"]).map(|name| format!("\"{name}\"")).collect();
-    format!(
+    let one = format!("{{ size = \"{}MiB\", block = {} }}", DISK_BYTES >> 20, session.block);
+    let mut text = format!(
         "schema = 1\nname = \"clients-{name}\"\nabout = \"programs of the distribution use a disk of {variant}\"\n\
          [machine]\ncpus = 2\nmemory = \"1GiB\"\ncmdline = \"{CMDLINE}\"\n\
-         [guest]\nmodules = [{modules}]\ndisks = 1\nwait = \"60s\"\n\
-         [[adapter]]\nvariant = \"{variant}\"\nlun = [{{ size = \"{mib}MiB\", block = {block} }}]\n\
-         [[actor]]\nname = \"clients\"\nprogram = \"/bin/sh\"\ndoes = [\"/{PATH}\"]\n\
-         [[step]]\nname = \"power-loss\"\nwhen = {{ console = \"{FINISHED}\" }}\nthen = {{ end = true }}\n\
-         [oracle]\nmust_reach = [{{ name = \"all clients ended\", console = \"{FINISHED}\" }}]\n\
-         [limits]\nvirtual = \"3600s\"\nidle = \"300s\"\n",
+         [guest]\nmodules = [{modules}]\ndisks = {disks}\nwait = \"60s\"\n\
+         [[adapter]]\nvariant = \"{variant}\"\nlun = [{units}]\n\
+         [[actor]]\nname = \"clients\"\nprogram = \"/bin/sh\"\ndoes = [\"/{PATH}\", \"{variant}\"]\n",
         name = session.name,
-        block = session.block,
         modules = modules.join(", "),
-        mib = DISK_BYTES >> 20,
-    )
+        disks = if session.units.is_some() { 2 } else { 1 },
+        units = session.units.unwrap_or(&one),
+    );
+    for (n, (begins, fault)) in session.faults.iter().enumerate() {
+        text.push_str(&format!(
+            "[[step]]\nname = \"fault-{n}\"\nwhen = {{ console = \"{begins}\" }}\ninject = {{ {fault} }}\n"
+        ));
+    }
+    let mut reached = format!("{{ name = \"all clients ended\", console = \"{FINISHED}\" }}");
+    if session.loses_power {
+        text.push_str(&format!(
+            "[[step]]\nname = \"power-loss\"\nwhen = {{ console = \"{FINISHED}\", delay = \"100ms..900ms\" }}\n\
+             inject = {{ fault = \"power-loss\" }}\n\
+             [[step]]\nname = \"end\"\nwhen = {{ step = \"power-loss\" }}\nthen = {{ end = true }}\n"
+        ));
+        reached.push_str(
+            ", { name = \"the power failed\", record = \"flash-mishap\", where = { what = \"power-loss\" } }",
+        );
+    } else {
+        text.push_str(&format!(
+            "[[step]]\nname = \"end\"\nwhen = {{ console = \"{FINISHED}\" }}\nthen = {{ end = true }}\n"
+        ));
+    }
+    // None named are all: an oracle that is not required speaks, and the run goes on.
+    let required = TABLE.iter().map(|oracle| oracle.name).filter(|name| !session.violates.contains(name));
+    let required: Vec<String> = match session.violates {
+        [] => vec![],
+        _ => required.map(|name| format!("{{ name = \"{name}\" }}")).collect(),
+    };
+    text.push_str(&format!(
+        "[oracle]\nrequire = [{}]\nmust_reach = [{reached}]\n[limits]\nvirtual = \"3600s\"\nidle = \"300s\"\n",
+        required.join(", ")
+    ));
+    text
 }
 
 /// The program, as `cargo build --release` beside this one left it.
@@ -65,12 +99,14 @@ pub fn run(
         .arg("--initrd")
         .arg(&one.ours)
         .args(["--driver", "stock", "--format", "json"]);
-    command.arg("--lun").arg(format!(
-        "file={},size={}MiB,block={}",
-        disk.display(),
-        DISK_BYTES >> 20,
-        session.block
-    ));
+    if session.units.is_none() {
+        command.arg("--lun").arg(format!(
+            "file={},size={}MiB,block={},profile={PROFILE}",
+            disk.display(),
+            DISK_BYTES >> 20,
+            session.block
+        ));
+    }
     command.arg("--out").arg(&out);
     let log = std::fs::File::create(&messages).map_err(|error| format!("{}: {error}", messages.display()))?;
     command.stdout(Stdio::piped()).stderr(log);
@@ -78,7 +114,10 @@ pub fn run(
     let console = || newest_console(&out);
     let (stdout, text) = watch(child, console, None, session, &format!("{variant} {}", session.name))?;
     let fault = match serde_json::from_str::<RunReport>(&stdout) {
-        Ok(report) if report.verdict == Verdict::Passed => None,
+        Ok(report) if as_wanted(&report, session) => None,
+        Ok(report) if report.verdict == Verdict::Passed => {
+            Some(format!("these oracles did not all speak: {}", session.violates.join(", ")))
+        }
         Ok(report) => Some(format!("{:?}: {}", report.verdict, report.reasons.join("; "))),
         Err(_) => {
             let said = std::fs::read_to_string(&messages).unwrap_or_default();
@@ -86,6 +125,14 @@ pub fn run(
         }
     };
     Ok(Ended { console: text, fault })
+}
+
+/// Whether the run passed, and its faults were seen.
+fn as_wanted(report: &RunReport, session: &Session) -> bool {
+    let seen = |name: &&str| {
+        report.builds.iter().flat_map(|build| &build.findings).any(|finding| finding.oracle == **name)
+    };
+    report.verdict == Verdict::Passed && session.violates.iter().all(|name| seen(&name))
 }
 
 /// The console of the only run below `out`.

@@ -18,6 +18,7 @@ pub fn modules(peer: PeerDisk) -> &'static [&'static str] {
     match peer {
         PeerDisk::Qemu => &["virtio_pci", "virtio_scsi"],
         PeerDisk::KernelTarget => &["target_core_file", "tcm_loop"],
+        PeerDisk::Nobody => &[],
     }
 }
 /// Largest transfer of one command in bytes: what our target says in its block limits.

@@ -38,6 +38,7 @@ pub fn script(
     let target = if target { kernel_target(session.block) } else { String::new() };
     let mut text = format!(
         "#!/bin/sh\n\
+         export variant=$1\n\
          say() {{ echo \"{MARK}$*\" >/dev/kmsg; }}\n\
          client() {{\n\
          say \"begin $1\"\n\

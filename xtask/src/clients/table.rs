@@ -1,6 +1,6 @@
 //! The clients: one row each. The command, the tests, the page `docs/clients.md` read this table; there is no second list.
 //!
-//! A command line is shell text. `{name}` stands for the program of that name from the distribution's packages, `$disk` for
+//! A command line is shell text. `$variant` is the variant of our adapter (empty at QEMU), `{name}` stands for the program of that name from the distribution's packages, `$disk` for
 //! the first disk (`/dev/sda`), `$sg` for its generic device. What a command prints, with its exit status, is compared with what the
 //! same command prints on QEMU's disk.
 
@@ -28,6 +28,8 @@ pub struct Client {
     pub peer_status: Option<(u8, &'static str)>,
     /// What may differ.
     pub except: &'static [Except],
+    /// Texts that lines of the output must have, where there is nothing to compare with.
+    pub says: &'static [&'static str],
     /// Whether `cargo xtask test` runs it.
     pub quick: bool,
 }
@@ -43,8 +45,33 @@ pub struct Boot {
     pub peer: PeerDisk,
     /// Bytes of a logical block on both disks.
     pub block: u64,
-    /// The boot whose disk this one finds as it was when that guest was stopped, without unmounting or flushing anything.
+    /// The boot whose disk this one finds as it was when that guest ended, without unmounting or flushing anything.
     pub after: Option<&'static str>,
+    /// Our units, as a scenario lists them, in the place of the one disk.
+    pub units: Option<&'static str>,
+    /// Faults that begin when a console line has the text: (text, `inject` of a scenario).
+    pub faults: &'static [(&'static str, &'static str)],
+    /// The power of our drive fails a while after the last client has ended, and the machine ends with it.
+    pub loses_power: bool,
+    /// Oracles that have to be violated: what the faults do must be seen, and nothing else may be.
+    pub violates: &'static [&'static str],
+}
+
+impl Boot {
+    const fn new(name: &'static str, clients: &'static [Client]) -> Boot {
+        let (peer, after, units) = (PeerDisk::Qemu, None, None);
+        Boot {
+            name,
+            clients,
+            peer,
+            block: 4096,
+            after,
+            units,
+            faults: &[],
+            loses_power: false,
+            violates: &[],
+        }
+    }
 }
 
 /// A disk of somebody else's making.
@@ -54,6 +81,8 @@ pub enum PeerDisk {
     Qemu,
     /// The SCSI target of the Linux kernel (`target_core_mod`), looped back in QEMU's guest: it has what `scsi-hd` lacks.
     KernelTarget,
+    /// None has what these clients use: they judge themselves, by exit status and by what they have to say.
+    Nobody,
 }
 
 /// Bytes of the disk, here and at QEMU's.
@@ -62,7 +91,7 @@ pub const DISK_BYTES: u64 = 256 << 20;
 pub const LIMIT_SECONDS: u32 = 300;
 
 const fn client(name: &'static str, about: &'static str, command: &'static str) -> Client {
-    Client { name, about, command, status: 0, peer_status: None, except: &[], quick: false }
+    Client { name, about, command, status: 0, peer_status: None, except: &[], says: &[], quick: false }
 }
 
 impl Client {
@@ -74,6 +103,9 @@ impl Client {
     }
     const fn peer_status(self, status: u8, why: &'static str) -> Client {
         Client { peer_status: Some((status, why)), ..self }
+    }
+    const fn says(self, says: &'static [&'static str]) -> Client {
+        Client { says, ..self }
     }
     const fn except(self, except: &'static [Except]) -> Client {
         Client { except, ..self }
@@ -109,24 +141,96 @@ const WRONG_TYPE: &str =
 
 /// All boots.
 pub const BOOTS: &[Boot] = &[
-    Boot { name: "scsi", clients: SCSI, peer: PeerDisk::Qemu, block: 4096, after: None },
-    Boot { name: "scsi-512", clients: SCSI_512, peer: PeerDisk::Qemu, block: 512, after: None },
+    Boot::new("scsi", SCSI),
+    Boot { block: 512, ..Boot::new("scsi-512", SCSI_512) },
+    Boot { peer: PeerDisk::KernelTarget, ..Boot::new("reservations", RESERVATIONS) },
+    Boot::new("fio", FIO),
     Boot {
-        name: "reservations",
-        clients: RESERVATIONS,
-        peer: PeerDisk::KernelTarget,
-        block: 4096,
-        after: None,
+        peer: PeerDisk::Nobody,
+        faults: CORRUPTIONS,
+        violates: &["acknowledged-data"],
+        ..Boot::new("corruption", CORRUPTION)
     },
-    Boot { name: "fio", clients: FIO, peer: PeerDisk::Qemu, block: 4096, after: None },
-    Boot { name: "files", clients: FILES, peer: PeerDisk::Qemu, block: 4096, after: None },
+    Boot { loses_power: true, ..Boot::new("files", FILES) },
+    Boot { after: Some("files"), ..Boot::new("files-after-power-loss", FILES_AFTER) },
     Boot {
-        name: "files-after-power-loss",
-        clients: FILES_AFTER,
-        peer: PeerDisk::Qemu,
-        block: 4096,
-        after: Some("files"),
+        peer: PeerDisk::Nobody,
+        units: Some("{ size = \"8GiB\" }, { size = \"512MiB\", block = 512 }"),
+        ..Boot::new("superpipe", SUPERPIPE)
     },
+];
+
+/// Our own programs: nobody else has these calls (docs/guest-protocol.md, sections 9 and 10).
+const SUPERPIPE: &[Client] = &[
+    client(
+        "superpipe",
+        "every superpipe call, right and wrong; virtual LUNs, clones, several processes; I/O against the block path",
+        "[ $variant = flashgt+ ] && set -- sq; exec /bin/superpipe $*",
+    )
+    .says(&[
+        "ok op=manage",
+        "ok op=headers",
+        "ok op=attach",
+        "ok op=handles",
+        "ok op=direct",
+        "ok op=virtual",
+        "ok op=small-blocks",
+        "ok op=verify",
+        "ok op=recover",
+        "ok op=wipe",
+        "ok op=clone",
+        "ok op=processes",
+        "verdict result=pass",
+    ])
+    .quick(),
+    client(
+        "superpipe-host",
+        "the calls of the card, right and wrong: LUN provisioning, AFU debug",
+        "set -- ports=2; [ $variant = flashgt+ ] && set -- ports=4 provision debug
+case $variant in corsa|legacy) set -- $* units=2;; *) set -- $* units=1;; esac; exec /bin/cardcheck $* ioctls",
+    )
+    .says(&["ok op=ioctls", "verdict result=pass"]),
+];
+
+/// Data that goes wrong in the drive without a word: a check that cannot fail proves nothing.
+macro_rules! corruption {
+    ($way:literal, $offset:literal) => {
+        client(
+            concat!("fio-catches-", $way),
+            concat!("fio fails: crc32c, and one ", $way, " block in the drive"),
+            concat!(
+                "{fio} --name=t --filename=$disk --direct=1 --ioengine=libaio --offset=", $offset, "M --size=1M --bs=4k --randseed=7",
+                " --verify=crc32c --verify_fatal=1 --rw=write --iodepth=8 >/tmp/fio.log 2>&1\n",
+                "status=$?; grep -o 'verify: bad[^,]*' /tmp/fio.log; grep -o 'crc32c: verify failed[^,]*' /tmp/fio.log\n",
+                "grep -o 'err= *[0-9]*' /tmp/fio.log; exit $status"
+            ),
+        )
+        .status(1)
+        .says(&["verif", "err=84"])
+    };
+}
+
+const CORRUPTION: &[Client] = &[
+    client(
+        "fio-before",
+        "fio passes on the same drive as long as nothing is wrong",
+        "{fio} --name=t --filename=$disk --direct=1 --ioengine=libaio --size=1M --bs=4k --verify=crc32c --verify_fatal=1 \
+--rw=write --iodepth=8 >/tmp/fio.log 2>&1
+status=$?; grep -o 'err= *[0-9]*' /tmp/fio.log; exit $status",
+    )
+    .says(&["err= 0"]),
+    corruption!("lost", "16"),
+    corruption!("torn", "32"),
+    corruption!("misdirected", "48"),
+    corruption!("stale", "64"),
+    corruption!("bit-flip", "80"),
+];
+const CORRUPTIONS: &[(&str, &str)] = &[
+    ("begin fio-catches-lost", "fault = \"write-lost\", way = \"lost\", nth = 20"),
+    ("begin fio-catches-torn", "fault = \"write-lost\", way = \"torn\", nth = 20"),
+    ("begin fio-catches-misdirected", "fault = \"write-lost\", way = \"misdirected\", nth = 20"),
+    ("begin fio-catches-stale", "fault = \"write-lost\", way = \"stale\", nth = 20"),
+    ("begin fio-catches-bit-flip", "fault = \"write-lost\", way = \"bit-flip\", nth = 20"),
 ];
 
 /// SCSI commands and partitions.
@@ -431,11 +535,14 @@ sed 's/ (.*contiguous)//' /tmp/log; exit $status",
     ),
     client(
         "power-loss",
-        "files kept by fsync, others not; then the power goes",
+        "files kept by fsync, others written all the time; then the power goes",
         "{mount} -t ext4 $disk /mnt || exit
-mkdir /mnt/kept; for i in $(seq 20); do seq $i 500 | dd of=/mnt/kept/$i conv=fsync 2>/dev/null; done
+mkdir /mnt/kept /mnt/lost; for i in $(seq 20); do seq $i 500 | dd of=/mnt/kept/$i conv=fsync 2>/dev/null; done
 rm /mnt/large
-seq 1 100000 >/mnt/lost
+seq 1 100000 >/mnt/lost/large
+for w in 1 2; do
+(while :; do for i in $(seq 10); do seq $i 3000 >/mnt/lost/$w.$i; done; dd if=/mnt/lost/large of=/mnt/lost/$w bs=64k conv=fsync; done) >/dev/null 2>&1 &
+done
 cat /mnt/kept/* | sha256sum",
     ),
 ];
@@ -484,6 +591,12 @@ mod tests {
                     client.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
                 assert!(plain, "{} cannot name a file", client.name);
                 assert!(client.except.iter().all(|except| !except.why.is_empty()), "{}", client.name);
+                assert_eq!(
+                    boot.peer == PeerDisk::Nobody,
+                    !client.says.is_empty(),
+                    "{}: says what there is nothing to compare with",
+                    client.name
+                );
             }
         }
         assert!(BOOTS.iter().any(|boot| boot.clients.iter().any(|client| client.quick)));
