@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::record;
 use super::table::{BOOTS, DISK_BYTES, PeerDisk};
 use crate::guest::clients::PACKAGES;
 
@@ -22,6 +23,7 @@ pub fn page() -> String {
         packages = PACKAGES.join(", "),
         mib = DISK_BYTES >> 20,
     );
+    page.push_str(&record::section());
     for boot in BOOTS {
         // Writing to a string cannot fail.
         let _ = writeln!(page, "\n## Boot `{}`, blocks of {} bytes\n", boot.name, boot.block);

@@ -7,6 +7,7 @@ pub mod docs;
 pub mod image;
 pub mod ours;
 mod peer;
+mod record;
 mod script;
 mod table;
 
@@ -51,6 +52,9 @@ pub struct Args {
     /// Only list the clients
     #[arg(long)]
     list: bool,
+    /// Keep the result for docs/clients.md (a run of every client on every variant)
+    #[arg(long, conflicts_with_all = ["client", "variant", "quick"])]
+    record: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -148,7 +152,11 @@ pub fn results(args: &Args) -> Result<Vec<Row>, String> {
     eprintln!("clients: kernel {}, {}; results in {}", artifacts.kernel, peer.version(), folder.display());
     let chains = chains.into_iter().map(|chain| prepare(&artifacts, chain)).collect::<Result<Vec<_>, _>>()?;
     let consoles = consoles(&chains, &args.variants(), &peer, &folder)?;
-    rows(args, &chains, &consoles, &folder)
+    let rows = rows(args, &chains, &consoles, &folder)?;
+    if args.record {
+        record::keep(&rows, &artifacts.kernel.to_string())?;
+    }
+    Ok(rows)
 }
 
 /// The boots that are wanted, those that share a disk together. A boot that is needed runs whole, because its clients build

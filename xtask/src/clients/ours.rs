@@ -7,7 +7,7 @@ use machine::oracle::TABLE;
 use machine::report::{RunReport, Verdict};
 
 use super::console::{Ended, watch};
-use super::script::{FINISHED, PATH};
+use super::script::{BEGINS, FINISHED, PATH};
 use super::table::DISK_BYTES;
 use super::{Prepared, Session};
 use crate::test::cargo::root;
@@ -37,9 +37,10 @@ fn scenario(session: &Session, variant: &str) -> String {
         disks = if session.units.is_some() { 2 } else { 1 },
         units = session.units.unwrap_or(&one),
     );
-    for (n, (begins, fault)) in session.faults.iter().enumerate() {
+    let runs = |name: &str| session.clients.iter().any(|client| client.name == name);
+    for (name, fault) in session.faults.iter().filter(|(name, _)| runs(name)) {
         text.push_str(&format!(
-            "[[step]]\nname = \"fault-{n}\"\nwhen = {{ console = \"{begins}\" }}\ninject = {{ {fault} }}\n"
+            "[[step]]\nname = \"{name}\"\nwhen = {{ console = \"{BEGINS}{name}\" }}\ninject = {{ {fault} }}\n"
         ));
     }
     let mut reached = format!("{{ name = \"all clients ended\", console = \"{FINISHED}\" }}");
@@ -47,7 +48,7 @@ fn scenario(session: &Session, variant: &str) -> String {
         text.push_str(&format!(
             "[[step]]\nname = \"power-loss\"\nwhen = {{ console = \"{FINISHED}\", delay = \"100ms..900ms\" }}\n\
              inject = {{ fault = \"power-loss\" }}\n\
-             [[step]]\nname = \"end\"\nwhen = {{ step = \"power-loss\" }}\nthen = {{ end = true }}\n"
+             [[step]]\nname = \"end\"\nwhen = {{ record = \"flash-mishap\", where = {{ what = \"power-loss\" }} }}\nthen = {{ end = true }}\n"
         ));
         reached.push_str(
             ", { name = \"the power failed\", record = \"flash-mishap\", where = { what = \"power-loss\" } }",
@@ -132,7 +133,7 @@ fn as_wanted(report: &RunReport, session: &Session) -> bool {
     let seen = |name: &&str| {
         report.builds.iter().flat_map(|build| &build.findings).any(|finding| finding.oracle == **name)
     };
-    report.verdict == Verdict::Passed && session.violates.iter().all(|name| seen(&name))
+    report.verdict == Verdict::Passed && session.violates.iter().all(seen)
 }
 
 /// The console of the only run below `out`.

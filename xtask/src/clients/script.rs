@@ -12,6 +12,8 @@ use super::table::{DISK_BYTES, LIMIT_SECONDS};
 pub const PATH: &str = "etc/clients.sh";
 /// Begins every line that is meant for us.
 const MARK: &str = "capisim-client: ";
+/// Stands before the name of a client that begins.
+pub const BEGINS: &str = "capisim-client: begin ";
 /// Ends a boot.
 pub const FINISHED: &str = "capisim-client: finished";
 /// Longest part of a line in one message; the kernel takes less than a KiB.

@@ -49,7 +49,7 @@ pub struct Boot {
     pub after: Option<&'static str>,
     /// Our units, as a scenario lists them, in the place of the one disk.
     pub units: Option<&'static str>,
-    /// Faults that begin when a console line has the text: (text, `inject` of a scenario).
+    /// Faults: (the client at whose begin it begins, `inject` of a scenario).
     pub faults: &'static [(&'static str, &'static str)],
     /// The power of our drive fails a while after the last client has ended, and the machine ends with it.
     pub loses_power: bool,
@@ -223,14 +223,14 @@ status=$?; grep -o 'err= *[0-9]*' /tmp/fio.log; exit $status",
     corruption!("torn", "32"),
     corruption!("misdirected", "48"),
     corruption!("stale", "64"),
-    corruption!("bit-flip", "80"),
+    corruption!("bit-flip", "80").quick(),
 ];
 const CORRUPTIONS: &[(&str, &str)] = &[
-    ("begin fio-catches-lost", "fault = \"write-lost\", way = \"lost\", nth = 20"),
-    ("begin fio-catches-torn", "fault = \"write-lost\", way = \"torn\", nth = 20"),
-    ("begin fio-catches-misdirected", "fault = \"write-lost\", way = \"misdirected\", nth = 20"),
-    ("begin fio-catches-stale", "fault = \"write-lost\", way = \"stale\", nth = 20"),
-    ("begin fio-catches-bit-flip", "fault = \"write-lost\", way = \"bit-flip\", nth = 20"),
+    ("fio-catches-lost", "fault = \"write-lost\", way = \"lost\", nth = 20"),
+    ("fio-catches-torn", "fault = \"write-lost\", way = \"torn\", nth = 20"),
+    ("fio-catches-misdirected", "fault = \"write-lost\", way = \"misdirected\", nth = 20"),
+    ("fio-catches-stale", "fault = \"write-lost\", way = \"stale\", nth = 20"),
+    ("fio-catches-bit-flip", "fault = \"write-lost\", way = \"bit-flip\", nth = 20"),
 ];
 
 /// SCSI commands and partitions.
@@ -585,6 +585,9 @@ mod tests {
                 "{}",
                 boot.name
             );
+            for (name, _) in boot.faults {
+                assert!(boot.clients.iter().any(|client| client.name == *name), "{name}");
+            }
             for client in boot.clients {
                 assert!(names.insert(client.name), "{} is there twice", client.name);
                 let plain =

@@ -89,7 +89,7 @@ fn integration(_: &Args) -> Outcome {
 }
 
 /// Scenarios of the whole adapter, run with the stock driver; `cargo xtask run --selftest stock` has all.
-const WHOLE_ADAPTER: &[&str] = &["adapters", "card", "fence-io", "recover-afu", "hot-unplug"];
+const WHOLE_ADAPTER: &[&str] = &["adapters", "card", "superpipe", "fence-io", "recover-afu", "hot-unplug"];
 
 /// The quick clients, on the first variant.
 fn clients_stage(_: &Args) -> Outcome {
