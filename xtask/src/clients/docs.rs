@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::record;
-use super::table::{BOOTS, DISK_BYTES, PeerDisk};
+use super::table::{BOOTS, Boot, DISK_BYTES, PeerDisk};
 use crate::guest::clients::PACKAGES;
 
 /// The page.
@@ -25,62 +25,70 @@ pub fn page() -> String {
     );
     page.push_str(&record::section());
     for boot in BOOTS {
-        // Writing to a string cannot fail.
-        let _ = writeln!(page, "\n## Boot `{}`, blocks of {} bytes\n", boot.name, boot.block);
-        if let Some(before) = boot.after {
-            let _ = writeln!(
-                page,
-                "On the disk of `{before}`, after its power failed: nothing was unmounted, and our drive has lost what its volatile\n\
+        conditions(boot, &mut page);
+        clients(boot, &mut page);
+    }
+    page
+}
+
+fn conditions(boot: &Boot, page: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "\n## Boot `{}`, blocks of {} bytes\n", boot.name, boot.block);
+    if let Some(before) = boot.after {
+        let _ = writeln!(
+            page,
+            "On the disk of `{before}`, after its power failed: nothing was unmounted, and our drive has lost what its volatile\n\
                  cache held. QEMU's disk keeps what the guest wrote.\n"
-            );
-        }
-        if boot.loses_power {
-            page.push_str(
+        );
+    }
+    if boot.loses_power {
+        page.push_str(
                 "100 to 900 ms after the last client the fault `power-loss` takes the power of the drive, and the machine ends. Files\n\
                  are written all that time.\n\n",
             );
-        }
-        for (begins, fault) in boot.faults {
-            let _ = writeln!(page, "- At the console's `{begins}`: `inject = {{ {fault} }}`.");
-        }
-        if !boot.violates.is_empty() {
-            let _ = writeln!(
-                page,
-                "- These oracles have to be violated, and no other: {}.\n",
-                boot.violates.join(", ")
-            );
-        }
-        if boot.peer == PeerDisk::Nobody {
-            page.push_str("Compared with nothing: what has to be said is in the last column.\n\n");
-        }
-        if boot.peer == PeerDisk::KernelTarget {
-            page.push_str(
+    }
+    for (name, fault) in boot.faults {
+        let _ = writeln!(page, "- When `{name}` begins: `inject = {{ {fault} }}`.");
+    }
+    if !boot.violates.is_empty() {
+        let _ = writeln!(
+            page,
+            "- These oracles have to speak, and no other may: {}.\n",
+            boot.violates.join(", ")
+        );
+    }
+    if boot.peer == PeerDisk::Nobody {
+        page.push_str("Compared with nothing: what has to be said is in the last column.\n\n");
+    }
+    if boot.peer == PeerDisk::KernelTarget {
+        page.push_str(
                 "Compared with the SCSI target of the Linux kernel (`target_core_mod` with `tcm_loop`, in QEMU's guest): `scsi-hd` has no\n\
                  reservations.\n\n",
             );
-        }
-        page.push_str(
-            "| client | shows | exit status | lines that may differ, or must be there |\n|---|---|---|---|\n",
-        );
-        for client in boot.clients {
-            let quick = if client.quick { " *" } else { "" };
-            let status = match client.peer_status {
-                Some((status, why)) => format!("{}; there {status}: {why}", client.status),
-                None => client.status.to_string(),
-            };
-            let except: Vec<String> =
-                client.except.iter().map(|except| format!("`{}`: {}", except.text, except.why)).collect();
-            let says = client.says.iter().map(|text| format!("`{text}`"));
-            let except: Vec<String> = except.into_iter().chain(says).collect();
-            let _ = writeln!(
-                page,
-                "| {}{quick} | {} | {} | {} |",
-                client.name,
-                client.about,
-                status,
-                except.join("; ")
-            );
-        }
     }
-    page
+}
+
+fn clients(boot: &Boot, page: &mut String) {
+    page.push_str(
+        "| client | shows | exit status | lines that may differ, or must be there |\n|---|---|---|---|\n",
+    );
+    for client in boot.clients {
+        let quick = if client.quick { " *" } else { "" };
+        let status = match client.peer_status {
+            Some((status, why)) => format!("{}; there {status}: {why}", client.status),
+            None => client.status.to_string(),
+        };
+        let except: Vec<String> =
+            client.except.iter().map(|except| format!("`{}`: {}", except.text, except.why)).collect();
+        let says = client.says.iter().map(|text| format!("`{text}`"));
+        let except: Vec<String> = except.into_iter().chain(says).collect();
+        let _ = writeln!(
+            page,
+            "| {}{quick} | {} | {} | {} |",
+            client.name,
+            client.about,
+            status,
+            except.join("; ")
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask clients`: the distribution's own programs use the disks of our adapters, and the same programs use QEMU's SCSI
 //! disk. A client passes when both say the same, apart from what its row in [`table`] excepts.
 
+mod alone;
 mod compare;
 mod console;
 pub mod docs;

@@ -4,6 +4,8 @@
 //! the first disk (`/dev/sda`), `$sg` for its generic device. What a command prints, with its exit status, is compared with what the
 //! same command prints on QEMU's disk.
 
+use super::alone::{CORRUPTION, CORRUPTIONS, SUPERPIPE};
+
 /// A line of output that may differ, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Except {
@@ -90,21 +92,21 @@ pub const DISK_BYTES: u64 = 256 << 20;
 /// Seconds of the guest's time after which a client is killed.
 pub const LIMIT_SECONDS: u32 = 300;
 
-const fn client(name: &'static str, about: &'static str, command: &'static str) -> Client {
+pub(super) const fn client(name: &'static str, about: &'static str, command: &'static str) -> Client {
     Client { name, about, command, status: 0, peer_status: None, except: &[], says: &[], quick: false }
 }
 
 impl Client {
-    const fn quick(self) -> Client {
+    pub(super) const fn quick(self) -> Client {
         Client { quick: true, ..self }
     }
-    const fn status(self, status: u8) -> Client {
+    pub(super) const fn status(self, status: u8) -> Client {
         Client { status, ..self }
     }
     const fn peer_status(self, status: u8, why: &'static str) -> Client {
         Client { peer_status: Some((status, why)), ..self }
     }
-    const fn says(self, says: &'static [&'static str]) -> Client {
+    pub(super) const fn says(self, says: &'static [&'static str]) -> Client {
         Client { says, ..self }
     }
     const fn except(self, except: &'static [Except]) -> Client {
@@ -158,79 +160,6 @@ pub const BOOTS: &[Boot] = &[
         units: Some("{ size = \"8GiB\" }, { size = \"512MiB\", block = 512 }"),
         ..Boot::new("superpipe", SUPERPIPE)
     },
-];
-
-/// Our own programs: nobody else has these calls (docs/guest-protocol.md, sections 9 and 10).
-const SUPERPIPE: &[Client] = &[
-    client(
-        "superpipe",
-        "every superpipe call, right and wrong; virtual LUNs, clones, several processes; I/O against the block path",
-        "[ $variant = flashgt+ ] && set -- sq; exec /bin/superpipe $*",
-    )
-    .says(&[
-        "ok op=manage",
-        "ok op=headers",
-        "ok op=attach",
-        "ok op=handles",
-        "ok op=direct",
-        "ok op=virtual",
-        "ok op=small-blocks",
-        "ok op=verify",
-        "ok op=recover",
-        "ok op=wipe",
-        "ok op=clone",
-        "ok op=processes",
-        "verdict result=pass",
-    ])
-    .quick(),
-    client(
-        "superpipe-host",
-        "the calls of the card, right and wrong: LUN provisioning, AFU debug",
-        "set -- ports=2; [ $variant = flashgt+ ] && set -- ports=4 provision debug
-case $variant in corsa|legacy) set -- $* units=2;; *) set -- $* units=1;; esac; exec /bin/cardcheck $* ioctls",
-    )
-    .says(&["ok op=ioctls", "verdict result=pass"]),
-];
-
-/// Data that goes wrong in the drive without a word: a check that cannot fail proves nothing.
-macro_rules! corruption {
-    ($way:literal, $offset:literal) => {
-        client(
-            concat!("fio-catches-", $way),
-            concat!("fio fails: crc32c, and one ", $way, " block in the drive"),
-            concat!(
-                "{fio} --name=t --filename=$disk --direct=1 --ioengine=libaio --offset=", $offset, "M --size=1M --bs=4k --randseed=7",
-                " --verify=crc32c --verify_fatal=1 --rw=write --iodepth=8 >/tmp/fio.log 2>&1\n",
-                "status=$?; grep -o 'verify: bad[^,]*' /tmp/fio.log; grep -o 'crc32c: verify failed[^,]*' /tmp/fio.log\n",
-                "grep -o 'err= *[0-9]*' /tmp/fio.log; exit $status"
-            ),
-        )
-        .status(1)
-        .says(&["verif", "err=84"])
-    };
-}
-
-const CORRUPTION: &[Client] = &[
-    client(
-        "fio-before",
-        "fio passes on the same drive as long as nothing is wrong",
-        "{fio} --name=t --filename=$disk --direct=1 --ioengine=libaio --size=1M --bs=4k --verify=crc32c --verify_fatal=1 \
---rw=write --iodepth=8 >/tmp/fio.log 2>&1
-status=$?; grep -o 'err= *[0-9]*' /tmp/fio.log; exit $status",
-    )
-    .says(&["err= 0"]),
-    corruption!("lost", "16"),
-    corruption!("torn", "32"),
-    corruption!("misdirected", "48"),
-    corruption!("stale", "64"),
-    corruption!("bit-flip", "80").quick(),
-];
-const CORRUPTIONS: &[(&str, &str)] = &[
-    ("fio-catches-lost", "fault = \"write-lost\", way = \"lost\", nth = 20"),
-    ("fio-catches-torn", "fault = \"write-lost\", way = \"torn\", nth = 20"),
-    ("fio-catches-misdirected", "fault = \"write-lost\", way = \"misdirected\", nth = 20"),
-    ("fio-catches-stale", "fault = \"write-lost\", way = \"stale\", nth = 20"),
-    ("fio-catches-bit-flip", "fault = \"write-lost\", way = \"bit-flip\", nth = 20"),
 ];
 
 /// SCSI commands and partitions.
