@@ -1,6 +1,7 @@
-//! `cargo xtask falsepos`: the stock driver through `churn` with many seeds; every oracle has to stay silent.
+//! `cargo xtask falsepos`: the stock driver through `churn`, many schedules of several beginnings; every oracle has to
+//! stay silent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode, Stdio};
 
 use machine::report::{RunReport, Verdict};
@@ -22,16 +23,17 @@ pub struct Args {
     /// Only this variant; may be given more than once [default: all]
     #[arg(long, value_name = "NAME")]
     pub variant: Vec<String>,
-    /// First seed
+    /// Seed of the first beginning; each has up to 50 runs
     #[arg(long, default_value_t = 1)]
     pub first: u64,
-    /// Runs at the same time
+    /// Beginnings at the same time
     #[arg(long, default_value_t = 2)]
     pub jobs: u64,
 }
 
-/// Most seeds of one process: what it prints is kept until it ends.
-const PIECE: u64 = 25;
+/// Most schedules of one beginning. Processes, places and sizes are drawn with the beginning, when things happen with
+/// the schedule.
+const PIECE: u64 = 50;
 const SCENARIO: &str = "scenarios/churn.toml";
 
 /// What was counted for a variant.
@@ -42,11 +44,12 @@ pub struct Count {
     pub loud: u64,
 }
 
-/// Some seeds of one variant.
+/// Schedules of one beginning of one variant.
+#[derive(Debug, PartialEq, Eq)]
 struct Piece {
     variant: usize,
-    first: u64,
-    last: u64,
+    seed: u64,
+    schedules: u64,
 }
 
 /// The task.
@@ -87,26 +90,23 @@ pub fn counts(args: &Args) -> Result<Vec<Count>, String> {
         let children: Vec<Child> =
             now.iter().map(|piece| start(&files[piece.variant], piece)).collect::<Result<_, _>>()?;
         for (piece, child) in now.iter().zip(children) {
-            for report in reports(child)? {
-                let silent = judge(&report, &files[piece.variant]);
-                let count = &mut counts[piece.variant];
-                *(if silent { &mut count.silent } else { &mut count.loud }) += 1;
-            }
+            let loud = judge(&report(child)?, piece, &files[piece.variant]);
+            let count = &mut counts[piece.variant];
+            count.loud += loud;
+            count.silent += piece.schedules - loud;
         }
     }
     Ok(counts)
 }
 
-/// Seeds in pieces: run `n` is of variant `n` modulo their number.
+/// Beginnings with their schedules: run `n` is of variant `n` modulo their number.
 fn pieces(runs: u64, first: u64, variants: u64) -> Vec<Piece> {
     let mut all = vec![];
     for variant in 0..variants {
         let count = runs / variants + u64::from(variant < runs % variants);
-        let mut done = 0;
-        while done < count {
-            let n = (count - done).min(PIECE);
-            all.push(Piece { variant: variant as usize, first: first + done, last: first + done + n - 1 });
-            done += n;
+        for (n, done) in (0..count).step_by(PIECE as usize).enumerate() {
+            let schedules = (count - done).min(PIECE);
+            all.push(Piece { variant: variant as usize, seed: first + n as u64, schedules });
         }
     }
     all
@@ -130,36 +130,42 @@ fn scenario_of(variant: &str) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-fn start(scenario: &std::path::Path, piece: &Piece) -> Result<Child, String> {
+fn start(scenario: &Path, piece: &Piece) -> Result<Child, String> {
     let mut command = program();
-    let out = root().join("target/capisim/falsepos").join(format!("{}-{}", piece.variant, piece.first));
-    command.arg("run").arg(scenario).args(["--driver", "stock", "--format", "json", "--progress", "never"]);
-    command.arg("--seed").arg(format!("{}..{}", piece.first, piece.last)).arg("--out").arg(out);
+    let out = root().join("target/capisim/falsepos").join(format!("{}-{}", piece.variant, piece.seed));
+    command.arg("explore").arg(scenario).args([
+        "--driver",
+        "stock",
+        "--format",
+        "json",
+        "--progress",
+        "never",
+    ]);
+    command.arg("--seed").arg(piece.seed.to_string()).arg("--schedules").arg(piece.schedules.to_string());
+    command.args(["--jobs", "1"]).arg("--out").arg(out);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command.spawn().map_err(|e| format!("cannot start cargo: {e}"))
 }
 
-fn reports(child: Child) -> Result<Vec<RunReport>, String> {
+fn report(child: Child) -> Result<RunReport, String> {
     let output = child.wait_with_output().map_err(|e| e.to_string())?;
-    let one = serde_json::from_slice::<RunReport>(&output.stdout).map(|r| vec![r]);
-    let many = one.or_else(|_| serde_json::from_slice::<Vec<RunReport>>(&output.stdout));
-    many.map_err(|e| format!("exit code {:?}, no result: {e}", output.status.code()))
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| format!("exit code {:?}, no result: {e}", output.status.code()))
 }
 
-/// True if nothing was said; else prints it. What a good run wrote is removed.
-fn judge(report: &RunReport, scenario: &std::path::Path) -> bool {
+/// How many schedules were not silent; prints what was said. All count if something was never reached.
+fn judge(report: &RunReport, piece: &Piece, scenario: &Path) -> u64 {
     let seen = || report.builds.iter().flat_map(|b| b.violations.iter().chain(&b.findings));
-    let silent = report.verdict == Verdict::Passed && seen().next().is_none();
-    if silent {
-        let folder = report.replay.strip_prefix("capisim replay ").map(PathBuf::from);
-        folder.map(std::fs::remove_dir_all);
-        return true;
+    let done = report.builds.first().map_or(0, |b| b.schedules);
+    if report.verdict == Verdict::Passed && done == piece.schedules && seen().next().is_none() {
+        return 0;
     }
-    println!("{} seed {}: {:?}", scenario.display(), report.seed, report.verdict);
+    let loud = report.builds.first().map_or(0, |b| b.failures + b.undecided);
+    println!("{} seed {}: {:?}, {done} schedules", scenario.display(), report.seed, report.verdict);
     report.reasons.iter().for_each(|reason| println!("    {reason}"));
     seen().take(8).for_each(|v| println!("    {}: {}", v.oracle, v.text));
-    println!("    repeat: {}", report.replay);
-    false
+    report.failures.iter().for_each(|f| println!("    repeat: {}", f.replay));
+    if loud == 0 { piece.schedules } else { loud }
 }
 
 #[cfg(test)]
@@ -168,13 +174,12 @@ mod tests {
 
     #[test]
     fn the_runs_are_spread_and_none_is_twice() {
-        let all = pieces(103, 5, 4);
-        let of = |variant: usize| -> u64 {
-            all.iter().filter(|p| p.variant == variant).map(|p| p.last - p.first + 1).sum()
+        let all = pieces(403, 5, 4);
+        let of = |variant: usize| -> Vec<(u64, u64)> {
+            all.iter().filter(|p| p.variant == variant).map(|p| (p.seed, p.schedules)).collect()
         };
-        assert_eq!([of(0), of(1), of(2), of(3)], [26, 26, 26, 25]);
-        let first: Vec<(u64, u64)> =
-            all.iter().filter(|p| p.variant == 0).map(|p| (p.first, p.last)).collect();
-        assert_eq!(first, [(5, 29), (30, 30)]);
+        assert_eq!(of(0), [(5, 50), (6, 50), (7, 1)]);
+        assert_eq!(of(3), [(5, 50), (6, 50)]);
+        assert_eq!(all.iter().map(|p| p.schedules).sum::<u64>(), 403);
     }
 }

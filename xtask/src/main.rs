@@ -1,6 +1,7 @@
 //! Project tasks: `cargo xtask <task>`.
 #![forbid(unsafe_code)]
 
+mod ab;
 mod bench;
 mod clients;
 mod falsepos;
@@ -31,6 +32,8 @@ enum Task {
     Guest(guest::Args),
     /// Judge the fix, or run a scenario: artifacts, then `capisim run`
     Run(run::Args),
+    /// Run the same schedules on the pre-fix and the stock driver
+    Ab(ab::Args),
     /// Run everything that proves the project
     Test(test::Args),
     /// Run every scenario of the fault catalogue on the stock driver
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Guest(args) => guest::run(&args),
         Task::Run(args) => return run::run(&args),
+        Task::Ab(args) => return ab::run(&args),
         Task::Test(args) => return test::run(&args),
         Task::Faults(args) => return faults::run(&args),
         Task::Fuzz(args) => return fuzz::run(&args),

@@ -71,7 +71,8 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
-fn code(status: std::io::Result<std::process::ExitStatus>) -> ExitCode {
+/// Exit code of a program.
+pub fn code(status: std::io::Result<std::process::ExitStatus>) -> ExitCode {
     match status {
         Ok(status) => ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(130)),
         Err(error) => {

@@ -62,6 +62,11 @@ pub enum Verb {
     /// Look for failures of one driver build in many schedules from one snapshot.
     #[command(after_help = EXPLORE_EXAMPLES)]
     Explore(ExploreArgs),
+    /// Put the shards of a campaign together.
+    #[command(
+        after_help = "Example:\n  capisim merge shard-1/ab-1-20260101T120000Z shard-2/ab-1-20260101T120001Z"
+    )]
+    Merge(MergeArgs),
     /// Run a recorded run again and compare.
     #[command(
         after_help = "Example:\n  capisim replay target/capisim/runs/release-during-remove-1-20260101T120000Z"
@@ -176,6 +181,20 @@ pub struct ExploreArgs {
     /// The guest.
     #[command(flatten)]
     pub guest: GuestArgs,
+}
+
+/// `merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// Folders of campaigns.
+    #[arg(required = true)]
+    pub campaign: Vec<PathBuf>,
+    /// Where the result goes.
+    #[arg(long, value_name = "DIR", default_value = "target/capisim")]
+    pub out: PathBuf,
+    /// Form of the results on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
 }
 
 /// Which guest.

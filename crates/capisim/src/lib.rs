@@ -54,6 +54,7 @@ fn perform(cli: &Cli, color: bool) -> Result<i32, Error> {
         Verb::Run(args) => run::run(args, cli.progress, color),
         Verb::Ab(args) => campaign::ab(args, cli.progress, color),
         Verb::Explore(args) => campaign::explore(args, cli.progress, color),
+        Verb::Merge(args) => campaign::merge(args, color),
         Verb::Replay(args) => replay::replay(args, cli.progress, color),
         Verb::List(args) => lists::list(args),
         Verb::Check(args) => lists::check(args),

@@ -26,6 +26,11 @@ pub fn replay(args: &ReplayArgs, progress: When, color: bool) -> Result<i32, Err
         ));
     }
     let (job, guest) = prepare(&bundle, &args.run)?;
+    if !bundle.image.is_empty() && run::images(&job, &guest)? != bundle.image {
+        return Err(Error::Environment(
+            "the programs in the guest have changed since the run: replay it with the version of capisim that recorded it (`cargo xtask guest` there first)".into(),
+        ));
+    }
     let stop = Stop::install(args.timeout)?;
     let progress = Progress::new(progress);
     if bundle.interactive {

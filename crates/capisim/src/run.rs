@@ -135,13 +135,17 @@ pub fn exit_code(reports: &[RunReport], bisect: bool, stop: &Stop) -> i32 {
     if let Some(code) = stop.code() {
         return code;
     }
-    // A violation outweighs doubt, doubt outweighs success.
-    let codes: Vec<i32> = reports.iter().map(|r| r.verdict.exit_code()).collect();
-    let worst = [1, 3, 0].into_iter().find(|c| codes.contains(c)).unwrap_or(3);
-    match (bisect, worst) {
+    match (bisect, worst(reports)) {
         (true, 3) => 125,
-        _ => worst,
+        (_, worst) => worst,
     }
+}
+
+/// The exit code that stands for all: a violation outweighs doubt, doubt
+/// outweighs success.
+pub fn worst(reports: &[RunReport]) -> i32 {
+    let codes: Vec<i32> = reports.iter().map(|r| r.verdict.exit_code()).collect();
+    [1, 3, 0].into_iter().find(|c| codes.contains(c)).unwrap_or(3)
 }
 
 /// Which drivers: as given; pre-fix and stock for the default; else stock.
@@ -282,6 +286,18 @@ pub fn builds(guest: &Guest, drivers: &[PathBuf]) -> Result<Vec<Build>, Error> {
     }
 }
 
+/// Hash of the first file system of each build.
+pub fn images(job: &Job, guest: &Guest) -> Result<Vec<String>, Error> {
+    let hash = |driver: Option<&Path>| {
+        let image = guest.image(&job.scenario, driver, Mode::Run)?;
+        Ok(machine::report::sha256(&image.initrd))
+    };
+    if job.drivers.is_empty() {
+        return Ok(vec![hash(None)?]);
+    }
+    job.drivers.iter().map(|d| hash(Some(d))).collect()
+}
+
 /// What replays this run; not interactive.
 pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64) -> Result<Bundle, Error> {
     let ids = |paths: &[PathBuf]| paths.iter().map(|p| FileId::of(p)).collect::<Result<Vec<_>, _>>();
@@ -304,6 +320,7 @@ pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64)
         left_ns: None,
         input: vec![],
         state_hash: vec![],
+        image: images(job, guest)?,
         branch: None,
     })
 }

@@ -51,6 +51,10 @@ pub struct Bundle {
     /// State hash at the end of each run, in the order of the drivers.
     #[serde(default)]
     pub state_hash: Vec<String>,
+    /// Hash of the first file system of each run, in the order of the drivers:
+    /// our programs are in it.
+    #[serde(default)]
+    pub image: Vec<String>,
     /// How the run goes on beyond its branch point, if another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<Branch>,

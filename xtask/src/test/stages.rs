@@ -2,7 +2,7 @@
 
 use super::cargo::{cargo, check, test};
 use super::{Args, Counts, Failure, Outcome, Stage, determinism, fuzz};
-use crate::{bench, clients, falsepos, faults, guest, licences, tidy};
+use crate::{ab, bench, clients, falsepos, faults, guest, licences, tidy};
 
 /// All stages.
 pub const STAGES: &[Stage] = &[
@@ -32,6 +32,12 @@ pub const STAGES: &[Stage] = &[
         about: "the default run and its verdict, the whole adapter",
         guest: true,
         run: scenarios,
+    },
+    Stage {
+        name: "ab",
+        about: "schedules from a snapshot: verdict, shards, resumption, replay",
+        guest: true,
+        run: campaigns,
     },
     Stage {
         name: "falsepos",
@@ -131,6 +137,12 @@ fn scenarios(_: &Args) -> Outcome {
     counts += check(&[RUN, &["--selftest", "orders,names"]].concat())?;
     counts += check(&[RUN, WHOLE_ADAPTER, &["--driver", "stock"]].concat())?;
     Ok(counts)
+}
+
+/// A small campaign in all its forms.
+fn campaigns(_: &Args) -> Outcome {
+    let repeat = "cargo xtask test --only ab";
+    ab::check().map(Counts::passed).map_err(|text| Failure::one(text, repeat))
 }
 
 /// Correct runs of the stock driver, spread over the variants.

@@ -17,33 +17,37 @@ use std::path::{Path, PathBuf};
 /// What has to be the same for two campaigns to be one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Version of the program.
-    pub tool: String,
+    /// Hash of the program: another build may count instructions differently.
+    pub program: String,
     /// Hash of what the scenario says, command line included.
     pub scenario: String,
     /// Hash of the kernel.
     pub kernel: String,
     /// Hashes of the drivers by name.
     pub drivers: BTreeMap<String, String>,
+    /// Hashes of the guests' first file systems.
+    pub image: Vec<String>,
     /// Seed up to the branch point.
     pub seed: u64,
 }
 
 impl Identity {
     /// Of this job.
-    pub fn new(job: &Job, guest: &Guest, builds: &[Build], args: &CampaignArgs) -> Identity {
-        Identity {
-            tool: env!("CARGO_PKG_VERSION").into(),
+    pub fn new(job: &Job, guest: &Guest, builds: &[Build], args: &CampaignArgs) -> Result<Identity, Error> {
+        let program = std::env::current_exe().map_err(Error::io(Path::new("capisim"), "find itself"))?;
+        Ok(Identity {
+            program: crate::artifacts::hash_file(&program)?.0,
             scenario: job.scenario.hash(),
             kernel: guest.report.sha256.clone(),
             drivers: builds.iter().map(|b| (b.driver.clone(), b.sha256.clone())).collect(),
+            image: crate::run::images(job, guest)?,
             seed: args.seed,
-        }
+        })
     }
     /// What `other` has different, in words.
-    fn difference(&self, other: &Identity) -> Option<String> {
+    pub fn difference(&self, other: &Identity) -> Option<String> {
         let pairs = [
-            ("version of capisim", &self.tool, &other.tool),
+            ("build of capisim", &self.program, &other.program),
             ("scenario", &self.scenario, &other.scenario),
             ("kernel", &self.kernel, &other.kernel),
         ];
@@ -54,8 +58,18 @@ impl Identity {
         if self.drivers != other.drivers {
             return Some("its drivers are others".into());
         }
+        if self.image != other.image {
+            return Some("the programs in its guest are others".into());
+        }
         (self.seed != other.seed).then(|| format!("its seed is {}, here it is {}", other.seed, self.seed))
     }
+}
+
+/// What a campaign's folder says it is of.
+pub fn identity(dir: &Path) -> Result<Identity, Error> {
+    let about = dir.join("campaign.toml");
+    let text = fs::read_to_string(&about).map_err(Error::io(&about, "read it"))?;
+    toml::from_str(&text).map_err(|e| Error::Environment(format!("{}: not a campaign: {e}", about.display())))
 }
 
 /// The lines of a campaign and the file they go to.
@@ -70,11 +84,8 @@ impl Ledger {
     pub fn open(dir: &Path, identity: &Identity) -> Result<Ledger, Error> {
         fs::create_dir_all(dir).map_err(Error::io(dir, "create it"))?;
         let about = dir.join("campaign.toml");
-        if let Ok(text) = fs::read_to_string(&about) {
-            let bad =
-                |e: toml::de::Error| Error::Environment(format!("{}: not a campaign: {e}", about.display()));
-            let found: Identity = toml::from_str(&text).map_err(bad)?;
-            if let Some(difference) = identity.difference(&found) {
+        if about.exists() {
+            if let Some(difference) = identity.difference(&self::identity(dir)?) {
                 let text = format!(
                     "{}: another campaign: {difference}; start a new one without --resume",
                     about.display()
@@ -104,6 +115,10 @@ impl Ledger {
         ))?;
         self.lines.insert((line.schedule, line.driver.clone()), line);
         Ok(())
+    }
+    /// All lines, in order.
+    pub fn all(self) -> impl Iterator<Item = Line> {
+        self.lines.into_values()
     }
     /// The lines of these schedules, in order.
     pub fn lines(&self, wanted: &[u64]) -> Vec<Line> {

@@ -2,6 +2,7 @@
 //! one build or two.
 
 mod ledger;
+mod merge;
 mod pool;
 
 use crate::cli::{AbArgs, CampaignArgs, ExploreArgs, Format, GuestArgs, When};
@@ -17,6 +18,7 @@ use ledger::{Identity, Ledger};
 use machine::engine::Branch;
 use machine::report::campaign::{Campaign, Line};
 use machine::report::{Build, RunReport};
+pub use merge::merge;
 use std::path::{Path, PathBuf};
 
 /// `capisim ab`.
@@ -113,7 +115,7 @@ impl Command<'_> {
         run::announce(job, guest, self.args.seed, &builds);
         let jobs = self.args.jobs.unwrap_or_else(cores).max(1);
         run::check_memory(&job.scenario, jobs * 2)?;
-        let identity = Identity::new(job, guest, &builds, self.args);
+        let identity = Identity::new(job, guest, &builds, self.args)?;
         let mut ledger = Ledger::open(dir, &identity)?;
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         let last = self.args.first.saturating_add(self.args.schedules);
@@ -166,7 +168,11 @@ impl Command<'_> {
         std::fs::create_dir_all(dir).map_err(Error::io(dir, "create it"))?;
         let mut bundle: Bundle = run::bundle(job, guest, self.guest, self.args.seed)?;
         let named = |d: &crate::rundir::FileId| guest.driver_name(&d.path).is_ok_and(|(n, _)| n == driver);
-        bundle.driver.retain(named);
+        let kept: Vec<bool> = bundle.driver.iter().map(named).collect();
+        let mut keep = kept.iter();
+        bundle.driver.retain(|_| keep.next() == Some(&true));
+        let mut keep = kept.iter();
+        bundle.image.retain(|_| keep.next().is_none_or(|k| *k));
         bundle.branch = Some(Branch { seed: schedule });
         bundle.state_hash = vec![state];
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;

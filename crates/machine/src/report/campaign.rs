@@ -201,7 +201,7 @@ fn fold(build: Build, lines: &[Line]) -> BuildReport {
         bugs: count(&|l| l.bug),
         undecided: count(&|l| l.undecided.is_some()),
         violations: first.map(|l| l.violations.clone()).unwrap_or_default(),
-        findings: vec![],
+        findings: findings(own()),
         bypassed: count(&|l| l.bypassed > 0),
         remove,
         oops: own().find_map(|l| l.oops.clone()),
@@ -212,6 +212,24 @@ fn fold(build: Build, lines: &[Line]) -> BuildReport {
         cpus: vec![],
         build,
     }
+}
+
+/// What was seen and does not count, an entry an oracle.
+fn findings<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<Violation> {
+    let mut seen: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for line in lines {
+        for oracle in line.findings.keys() {
+            let (count, _) = seen.entry(oracle).or_insert((0, line.schedule));
+            *count += 1;
+        }
+    }
+    let entry = |(oracle, (count, first)): (&str, (u64, u64))| Violation {
+        oracle: oracle.to_owned(),
+        at_ns: 0,
+        pe: None,
+        text: format!("in {count} schedules, the first is {first}"),
+    };
+    seen.into_iter().map(entry).collect()
 }
 
 /// What a campaign is about.

@@ -1,0 +1,116 @@
+//! `cargo xtask ab`: the same schedules on the pre-fix and the stock driver.
+
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use machine::report::{RunReport, Verdict};
+
+use crate::guest;
+use crate::run::{code, program, root};
+
+/// What the user asks for.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask ab\n  cargo xtask ab --schedules 100 --format json\n  cargo xtask ab release-during-remove --jobs 1\n\n\
+                        Everything goes to `capisim ab pre-fix stock`; see `cargo xtask ab -- --help`."
+)]
+pub struct Args {
+    /// Arguments of `capisim ab` after the two drivers.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+/// The task.
+pub fn run(args: &Args) -> ExitCode {
+    if let Err(error) = guest::ensure(&guest::Args::default()) {
+        let code = error.exit_code();
+        eprintln!("{:?}", miette::Report::new(error));
+        return ExitCode::from(code);
+    }
+    code(program().args(["ab", "pre-fix", "stock"]).args(&args.args).status())
+}
+
+/// Schedules of the check in CI.
+const SCHEDULES: u64 = 24;
+const SCENARIO: &str = "release-during-remove";
+
+/// A small campaign, whole; again in two shards, one of them cut off in the
+/// middle and resumed, and merged; a failure replayed. The number of checks.
+pub fn check() -> Result<u64, String> {
+    let out = root().join("target/capisim/ab-check");
+    // What an earlier check left says nothing.
+    let _ = std::fs::remove_dir_all(&out);
+    let whole = campaign(&out.join("whole"), "1/1", None)?;
+    expect(whole.verdict == Verdict::Confirmed, || format!("{:?}: {:?}", whole.verdict, whole.reasons))?;
+    let counts: Vec<u64> = whole.builds.iter().map(|b| b.schedules).collect();
+    expect(counts == [SCHEDULES, SCHEDULES], || format!("{counts:?} schedules"))?;
+    replays(&whole)?;
+    campaign(&out.join("one"), "1/2", None)?;
+    campaign(&out.join("two"), "2/2", None)?;
+    let cut = folder(&out.join("two"))?;
+    shorten(&cut.join(SCENARIO).join("schedules.jsonl"))?;
+    campaign(&out.join("two"), "2/2", Some(&cut))?;
+    let mut merge = program();
+    merge
+        .arg("merge")
+        .arg(folder(&out.join("one"))?)
+        .arg(&cut)
+        .args(["--format", "json"])
+        .arg("--out")
+        .arg(out.join("all"));
+    let merged = report(merge)?;
+    expect(summary(&merged) == summary(&whole), || "merged shards differ from the whole campaign".into())?;
+    Ok(4)
+}
+
+fn expect(good: bool, text: impl FnOnce() -> String) -> Result<(), String> {
+    if good { Ok(()) } else { Err(text()) }
+}
+
+/// What must not depend on who ran which schedule.
+fn summary(r: &RunReport) -> Vec<(u64, u64, u64, u64)> {
+    r.builds.iter().map(|b| (b.schedules, b.failures, b.bugs, b.instructions)).collect()
+}
+
+fn campaign(out: &Path, shard: &str, resume: Option<&Path>) -> Result<RunReport, String> {
+    let mut command = program();
+    command.args(["ab", "pre-fix", "stock", SCENARIO, "--format", "json", "--progress", "never"]);
+    command.arg("--schedules").arg(SCHEDULES.to_string()).args(["--shard", shard]).arg("--out").arg(out);
+    if let Some(dir) = resume {
+        command.arg("--resume").arg(dir);
+    }
+    report(command)
+}
+
+fn report(mut command: std::process::Command) -> Result<RunReport, String> {
+    let output = command.stderr(Stdio::piped()).output().map_err(|e| format!("cannot start cargo: {e}"))?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| format!("{command:?}: no result: {e}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The one campaign in `out`.
+fn folder(out: &Path) -> Result<std::path::PathBuf, String> {
+    let campaigns = out.join("campaigns");
+    let failed = |e: std::io::Error| format!("{}: {e}", campaigns.display());
+    let first = std::fs::read_dir(&campaigns).map_err(failed)?.next();
+    first.ok_or_else(|| format!("{}: empty", campaigns.display()))?.map(|e| e.path()).map_err(failed)
+}
+
+/// Leaves what a killed campaign could have left: a third of the lines and a piece of one.
+fn shorten(path: &Path) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let text = std::fs::read(path).map_err(failed)?;
+    std::fs::write(path, &text[..text.len() / 3]).map_err(failed)
+}
+
+/// The first failure, from its bundle: the same state.
+fn replays(whole: &RunReport) -> Result<(), String> {
+    let failure = whole.failures.first().ok_or("no failure to replay")?;
+    let bundle = failure.replay.strip_prefix("capisim replay ").ok_or("no replay line")?;
+    let output =
+        program().arg("replay").arg(bundle).output().map_err(|e| format!("cannot start cargo: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    expect(output.status.code() == Some(1) && said.contains("same state hash as recorded"), || {
+        format!("{}: exit code {:?}\n{said}", failure.replay, output.status.code())
+    })
+}
