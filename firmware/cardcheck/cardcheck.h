@@ -13,7 +13,8 @@ struct card {
     uint64_t ports;
     uint64_t units; /* on each port, at most */
     uint64_t cpus;
-    bool provision, debug;
+    uint64_t error; /* what the AFU says of itself, the first word of its error buffer */
+    bool provision, debug, wait;
     unsigned host; /* found by the program */
 };
 extern struct card card;
@@ -37,5 +38,8 @@ void check_attributes(void);
 void check_queues(void);
 void check_lun_modes(void);
 void check_ioctls(void);
+
+/* cxl.c */
+void check_cxl(void);
 
 #endif

@@ -127,13 +127,39 @@ static void check_provision(void)
     expect_port(1, &before[1], 0, 0);
 }
 
-static int debug(unsigned subcommand, unsigned offset, void *data, unsigned length, uint64_t flags)
+/* The bytes of `subcommand` from the left: its number and three of detail. */
+static int debug_with(uint32_t subcommand, unsigned offset, void *data, unsigned length, uint64_t flags)
 {
     struct ht_cxlflash_afu_debug d = {.hdr.flags = flags, .data_ea = (uintptr_t)data, .data_len = length};
-    d.afu_subcmd[0] = (uint8_t)subcommand;
+    for (int i = 0; i < 4; i++)
+        d.afu_subcmd[i] = (uint8_t)(subcommand >> (24 - 8 * i));
     for (int i = 0; i < 4; i++)
         d.afu_subcmd[4 + i] = (uint8_t)(offset >> (24 - 8 * i));
     return call(HT_CXLFLASH_AFU_DEBUG, &d);
+}
+
+static int debug(unsigned subcommand, unsigned offset, void *data, unsigned length, uint64_t flags)
+{
+    return debug_with(subcommand << 24, offset, data, length, flags);
+}
+
+/* Temperature and wear of a unit are set, seen, and put back. */
+static void check_environment(uint64_t *data)
+{
+    enum { ENVIRONMENT = 3, HEALTH = 2, BOTH = 3 };
+    uint32_t before = (uint32_t)__builtin_bswap64(data[0]);
+    static const struct {
+        uint8_t degrees, used;
+    } set[] = {{85, 90}, {5, 1}};
+    for (unsigned i = 0; i < sizeof set / sizeof *set; i++) {
+        uint32_t subcommand = ENVIRONMENT << 24 | (uint32_t)set[i].degrees << 16 | (uint32_t)set[i].used << 8 | BOTH;
+        check((uint64_t)debug_with(subcommand, 0, NULL, 0, 0), 0, "debug-environment-%u", i);
+        check((uint64_t)debug(HEALTH, 0, data, 4096, 0), 0, "debug-health-%u", i);
+        check((uint32_t)__builtin_bswap64(data[0]), (uint32_t)set[i].degrees << 16 | set[i].used, "debug-environment-is-%u", i);
+    }
+    check((uint64_t)debug_with(ENVIRONMENT << 24 | BOTH, 1000, NULL, 0, 0), EIO, "debug-environment-of-no-unit");
+    uint32_t back = ENVIRONMENT << 24 | (before >> 16 & 0xff) << 16 | (before & 0xff) << 8 | BOTH;
+    check((uint64_t)debug_with(back, 0, NULL, 0, 0), 0, "debug-environment-back");
 }
 
 /* The subcommands are those of the simulated card (crates/capi/src/afu/debug.rs). */
@@ -149,6 +175,7 @@ static void check_debug(void)
     check((uint64_t)debug(HEALTH, 0, data, 4096, 0), 0, "debug-health");
     uint64_t degrees = __builtin_bswap64(data[0]) >> 16 & 0xffff;
     check(degrees > 0 && degrees < 100, 1, "debug-degrees");
+    check_environment(data);
     for (unsigned i = 0; i < BUFFER / 8; i++)
         data[i] = mix64(i);
     check((uint64_t)debug(MEMORY, 0, data, BUFFER, HT_CXLFLASH_HOST_WRITE), 0, "debug-write");

@@ -141,6 +141,14 @@ bool disk_works(const char *name, uint64_t seed)
     return good;
 }
 
+/* A scenario's `go` writes one. */
+static void wait_for_line(void)
+{
+    char c = 0;
+    while (c != '\n' && read(STDIN_FILENO, &c, 1) == 1)
+        ;
+}
+
 /* The host of the wanted card: hosts of this driver, by number. */
 static bool find_host(void)
 {
@@ -161,11 +169,13 @@ static bool parse_option(const char *word)
     static const struct {
         const char *name;
         uint64_t *number;
-    } numbers[] = {{"card=", &card.index}, {"ports=", &card.ports}, {"units=", &card.units}, {"cpus=", &card.cpus}};
+    } numbers[] = {{"card=", &card.index}, {"ports=", &card.ports}, {"units=", &card.units}, {"cpus=", &card.cpus}, {"error=", &card.error}};
     if (strcmp(word, "provision") == 0)
         return card.provision = true;
     if (strcmp(word, "debug") == 0)
         return card.debug = true;
+    if (strcmp(word, "wait") == 0)
+        return card.wait = true;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (strncmp(word, numbers[i].name, strlen(numbers[i].name)) == 0)
             return parse_number(word + strlen(numbers[i].name), numbers[i].number);
@@ -175,7 +185,7 @@ static bool parse_option(const char *word)
 static const struct part {
     const char *name;
     void (*run)(void);
-} parts[] = {{"attributes", check_attributes}, {"ioctls", check_ioctls}, {"queues", check_queues}, {"lun-modes", check_lun_modes}};
+} parts[] = {{"attributes", check_attributes}, {"ioctls", check_ioctls}, {"queues", check_queues}, {"lun-modes", check_lun_modes}, {"cxl", check_cxl}};
 
 int main(int argc, char **argv)
 {
@@ -193,6 +203,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    if (card.wait)
+        wait_for_line();
     if (!find_host()) {
         say("error op=host errno=%d", ENODEV);
         return 2;

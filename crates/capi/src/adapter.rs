@@ -184,6 +184,17 @@ impl<A: SavedAfu> Adapter<A> {
         self.psl.raise_error(error, pe, cx)
     }
 
+    /// A PSL error of the element that the mishap names, or of the lowest there is.
+    fn mishap_of_psl(&mut self, error: PslError, what: &Mishap<'_>, cx: &mut Cx<'_>) -> Result<(), NotDone> {
+        let lowest = self.psl.added().min();
+        let pe = what.get("pe").or(lowest.map(u64::from)).unwrap_or_default() as u16;
+        if error == PslError::Afu {
+            self.afu.set_error_register(what.get("value").unwrap_or_default());
+        }
+        let heard = self.raise_error(error, pe, cx);
+        if heard { Ok(()) } else { Err(NotDone::Field { field: "pe", must: "an element that is added" }) }
+    }
+
     /// After a store to configuration space.
     fn config_written(&mut self, offset: u64, len: u64, cx: &mut Cx<'_>) {
         let touched = |at: u16| (offset..offset + len).contains(&u64::from(at));
@@ -403,6 +414,9 @@ impl<A: SavedAfu> PciFunction for Adapter<A> {
         self.psl.set_blocked(blocked);
     }
     fn mishap(&mut self, what: &Mishap<'_>, cx: &mut Cx<'_>) -> Result<(), NotDone> {
+        if let Some(error) = PslError::named(what)? {
+            return self.mishap_of_psl(error, what, cx);
+        }
         let Adapter { psl, afu, .. } = self;
         afu.mishap(what, &mut Port { psl, cx })
     }

@@ -112,8 +112,10 @@ pub trait AfuModel {
     }
     /// The control block of context `pe`, for oracles; no side effect.
     fn control_block(&self, pe: u16) -> ControlBlock;
-    /// AFU error information register contents (AFU_ERR_An).
+    /// AFU error information register contents (AFU_ERR_An), also the first word of the error buffer.
     fn error_register(&self) -> u64;
+    /// The AFU says this of itself from now on, until its reset.
+    fn set_error_register(&mut self, _value: u64) {}
 }
 
 /// An AFU whose state can be saved: one that can be in an adapter.

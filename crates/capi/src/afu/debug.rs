@@ -38,6 +38,11 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         doc: "reads 24 bytes for each unit: mask of its ports (2), LUN (2), degrees Celsius (2), percentage used (2), WWID (16)",
     },
     Subcommand {
+        code: ENVIRONMENT,
+        doc: "sets what a unit says of itself, until power off: CDB byte 5 degrees Celsius, byte 6 percentage used, byte 7 which of \
+              them (1, 2), bytes 8 to 11 the unit's place in what 0x02 reads",
+    },
+    Subcommand {
         code: BUFFER_AT,
         doc: "reads or writes the debug buffer of 256 KiB from the offset in CDB bytes 8 to 11; an AFU reset clears it",
     },
@@ -45,12 +50,20 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
 const NOTHING: u8 = 0x00;
 const IDENTIFY: u8 = 0x01;
 const HEALTH: u8 = 0x02;
+const ENVIRONMENT: u8 = 0x03;
 const BUFFER_AT: u8 = 0x10;
+/// CDB byte 7 of [`ENVIRONMENT`].
+const SET_TEMPERATURE: u8 = 1;
+const SET_USED: u8 = 2;
 
 impl SisliteAfu {
     /// Checks an E0 and says what data have to move.
     pub(super) fn check_debug(&mut self, cmd: &mut Command) -> Result<(), Stop> {
-        let plan = self.debug_plan(cmd).map_err(|r| Stop::End(r.status()))?;
+        let plan = match cmd.rcb.cdb[4] {
+            ENVIRONMENT => self.set_environment(cmd),
+            _ => self.debug_plan(cmd),
+        };
+        let plan = plan.map_err(|r| Stop::End(r.status()))?;
         self.fit(cmd, plan)?;
         cmd.sa.port = 0;
         Ok(())
@@ -79,6 +92,24 @@ impl SisliteAfu {
             }
             _ => Err(Refused::What),
         }
+    }
+
+    /// Temperature and wear of a unit, as `worn` and the profile give them at power on.
+    fn set_environment(&mut self, cmd: &Command) -> Result<Plan, Refused> {
+        let cdb = &cmd.rcb.cdb;
+        let (degrees, used, which) = (cdb[5], cdb[6], cdb[7]);
+        let place = Endian::Big.get(&cdb[8..12]) as usize;
+        let unit = self.target.luns_mut().iter_mut().filter(|l| l.config.ports != 0).nth(place);
+        let Some(lun) = unit.filter(|_| which != 0 && which & !(SET_TEMPERATURE | SET_USED) == 0) else {
+            return Err(Refused::What);
+        };
+        if which & SET_TEMPERATURE != 0 {
+            lun.config.profile.temperature = degrees;
+        }
+        if which & SET_USED != 0 {
+            lun.drive.age_to(&lun.config.profile, used.into());
+        }
+        Ok(Plan::Done)
     }
 
     fn identify(&self) -> Vec<u8> {

@@ -88,6 +88,8 @@ pub struct SisliteAfu {
     provisioned: u32,
     /// The debug buffer, as far as it was written.
     debug: Vec<u8>,
+    /// AFU_ERR_An.
+    error: u64,
     rng: Rng,
 }
 
@@ -111,6 +113,7 @@ impl SisliteAfu {
             next_port: 0,
             provisioned: 0,
             debug: Vec::new(),
+            error: 0,
             rng: Rng::named(seed, "afu-latency"),
             ports,
             config,
@@ -233,6 +236,7 @@ impl AfuModel for SisliteAfu {
         self.copies.clear();
         self.sync = None;
         self.debug = Vec::new();
+        self.error = 0;
         self.ports.iter_mut().for_each(FcPort::reset);
         if self.target.is_internal() {
             self.shadow = Shadow::default();
@@ -291,6 +295,9 @@ impl AfuModel for SisliteAfu {
         }
     }
     fn error_register(&self) -> u64 {
-        0
+        self.error
+    }
+    fn set_error_register(&mut self, value: u64) {
+        self.error = value;
     }
 }

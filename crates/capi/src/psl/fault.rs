@@ -5,7 +5,7 @@
 use super::regs::{self, dsisr, err_ivte, tfc};
 use super::{Port, Psl};
 use crate::port::{AfuModel, FaultAnswer, PageFault};
-use fabric::{Access, Cx};
+use fabric::{Access, Cx, Mishap, NotDone};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -57,6 +57,20 @@ pub enum PslError {
     Adapter,
 }
 
+impl PslError {
+    /// The error that a mishap of this name is; `None` if it is none of the PSL's.
+    pub(crate) fn named(what: &Mishap<'_>) -> Result<Option<PslError>, NotDone> {
+        let value = what.get("value").unwrap_or_default();
+        match what.name {
+            "psl-error" if value == 0 => Err(NotDone::Field { field: "value", must: "an ErrStat, not 0" }),
+            "psl-error" => Ok(Some(PslError::Psl(value))),
+            "afu-error" => Ok(Some(PslError::Afu)),
+            "adapter-error" => Ok(Some(PslError::Adapter)),
+            _ => Ok(None),
+        }
+    }
+}
+
 impl Psl {
     /// True if an event of `pe` is in the registers.
     pub(super) fn fault_pending(&self, pe: u16) -> bool {
@@ -91,10 +105,18 @@ impl Psl {
         if !self.is_added(pe) || (error == PslError::Psl(0)) {
             return false;
         }
+        if let PslError::Psl(_) = error {
+            self.note_in_fir();
+        }
         self.raise(Event { pe, dar: 0, dsisr, errstat }, cx);
         true
     }
+    /// `Unspecified:` which bit of the fault isolation register stands for what; ours is the first.
+    fn note_in_fir(&mut self) {
+        self.p1.set(regs::FIR1, self.p1.get(regs::FIR1) | 1 << 63);
+    }
     fn adapter_error(&mut self, cx: &mut Cx<'_>) -> bool {
+        self.note_in_fir();
         let register = self.p1.get(regs::ERR_IVTE);
         let ivte = err_ivte::IVTE.get(register);
         self.p1.set(regs::ERR_IVTE, register | err_ivte::TBERROR.mask());

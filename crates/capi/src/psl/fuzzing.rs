@@ -4,6 +4,7 @@
 use super::fake::{FakeAfu, World};
 use crate::adapter::{Adapter, AdapterConfig};
 use crate::port::SavedAfu;
+use crate::psl::PslError;
 use fabric::pci::Invalidate;
 use fabric::{PciFunction, ResetKind, Ticks};
 
@@ -107,6 +108,11 @@ fn rare_step<A: SavedAfu>(size: u8, number: u64, adapter: &mut Adapter<A>, world
         2 => adapter.set_capi_mode(number & 1 == 0, &mut world.cx()),
         3..=60 => {
             world.tables.missing.insert(number & 0x1F);
+        }
+        61..=63 => {
+            let error =
+                [PslError::Psl(number >> 16), PslError::Afu, PslError::Adapter][usize::from(size - 61)];
+            adapter.raise_error(error, number as u16, &mut world.cx());
         }
         _ => world.tables.missing.clear(),
     }

@@ -128,7 +128,7 @@ macro_rules! offsets {
 }
 offsets! {
     // p1
-    ERR_IVTE = 0x008, CONTROL = 0x020, TIMEBASE = 0x310, DEBUG = 0x320, XSL9_IERAT = 0x588,
+    ERR_IVTE = 0x008, CONTROL = 0x020, FIR1 = 0x300, TIMEBASE = 0x310, DEBUG = 0x320, XSL9_IERAT = 0x588,
     // p1n
     ID_AN = 0x20, SERR_AN = 0x28, SPAP_AN = 0x88, LLCMD_AN = 0x90, SCNTL_AN = 0xA0,
     // p2n
@@ -147,7 +147,7 @@ pub const P1: &[Reg] = &[
     reg(0x130,      "XSL9_DBG",         0, ALL),
     reg(0x140,      "XSL9_DEF",         0, ALL),
     reg(0x168,      "XSL9_DSNCTL",      0, ALL),
-    reg(0x300,      "PSL9_FIR1",        0, &[w1c("value", 0, 63)]),
+    reg(FIR1,       "PSL9_FIR1",        0, &[w1c("value", 0, 63)]),
     reg(0x308,      "PSL9_FIR_MASK",    0, ALL),
     reg(TIMEBASE,   "PSL9_Timebase",    0, &[]),
     reg(DEBUG,      "PSL9_DEBUG",       1 << 36, debug::FIELDS),

@@ -7,7 +7,9 @@ mod properties;
 use super::P1N_OFFSET;
 use super::config;
 use super::fake::{FakeAfu, World};
-use super::regs::{AFU_CNTL_AN, AFU_ERR_AN, Area, CONTROL, DAR_AN, DEBUG, DSISR_AN, ERR_IVTE, LLCMD_AN};
+use super::regs::{
+    AFU_CNTL_AN, AFU_ERR_AN, Area, CONTROL, DAR_AN, DEBUG, DSISR_AN, ERR_IVTE, FIR1, LLCMD_AN,
+};
 use super::regs::{SCNTL_AN, SERR_AN, SPAP_AN, TIMEBASE};
 use crate::adapter::{Adapter, AdapterConfig};
 use crate::afu::AfuConfig;

@@ -841,4 +841,16 @@ pub const TABLE: &[Fault] = &[
         }],
         shown: Scenario("error-injection"),
     },
+    Fault {
+        number: 53,
+        name: "psl-error",
+        form: "the PSL, the AFU or the adapter reports an error by itself: DSISR.PE with ErrStat, DSISR.AE with AFU_ERR, PSL_ErrIVTE",
+        expected: "registers are logged and the event is acknowledged; afu_err_buff shows the AFU's; a process gets `afu-error`",
+        ways: &[
+            Way { name: "slice", parts: &[Card("psl-error", &[("value", 1)])] },
+            Way { name: "afu", parts: &[Card("afu-error", &[("value", 0xAFE)])] },
+            Way { name: "adapter", parts: &[Card("adapter-error", &[])] },
+        ],
+        shown: Scenario("psl-error"),
+    },
 ];

@@ -159,6 +159,35 @@ fn debug_subcommands() {
 }
 
 #[test]
+fn debug_sets_temperature_and_wear() {
+    let set = |degrees, used, which, unit| {
+        let mut r = e0(3, unit, 0, 0);
+        r.cdb[5..8].copy_from_slice(&[degrees, used, which]);
+        r
+    };
+    let health = |b: &mut Bench| {
+        assert_eq!(run(b, 0, &e0(2, 0, 24, 0)), 0);
+        b.host.mem[DATA as usize..][4..8].to_vec()
+    };
+    let mut b = bench_with(gt_plus());
+    assert_eq!(health(&mut b), [0, 38, 0, 0]);
+    for (command, want) in [
+        (set(85, 7, 1, 0), [0, 85, 0, 0]),
+        (set(10, 90, 2, 0), [0, 85, 0, 90]),
+        (set(20, 3, 3, 0), [0, 20, 0, 3]),
+    ] {
+        assert_eq!(outcome(&mut b, &command).0, 0);
+        assert_eq!(health(&mut b), want);
+    }
+    for refused in [set(1, 1, 0, 0), set(1, 1, 4, 0), set(1, 1, 1, 1), set(1, 1, 1, u32::MAX)] {
+        assert_eq!(outcome(&mut b, &refused), (REFUSED, Refused::What as u8));
+    }
+    assert_eq!(health(&mut b), [0, 20, 0, 3], "what is refused changes nothing");
+    b.with(|afu, bus| afu.reset(bus));
+    assert_eq!(b.afu.target_mut().luns()[0].temperature(), 20, "a drive keeps it over a reset of the AFU");
+}
+
+#[test]
 fn debug_data_may_fault() {
     let mut b = bench_with(gt_plus());
     b.host.mem[DATA as usize..][..8192].fill(9);

@@ -190,10 +190,13 @@ fn psl_and_afu_errors() {
     let cx = &mut c.world.cx();
     assert!(!c.adapter.raise_error(PslError::Psl(0), 1, cx), "the driver would never clear it");
     assert!(!c.adapter.raise_error(PslError::Afu, 2, cx), "not added");
+    assert_eq!(c.read(Area::P1, FIR1), 0);
+    let cx = &mut c.world.cx();
     assert!(c.adapter.raise_error(PslError::Psl(6), 1, cx));
     assert!(c.adapter.raise_error(PslError::Afu, 1, cx));
     assert_eq!(c.read(Area::P2n, DSISR_AN), 1 << 59);
     assert_eq!(c.read(Area::P2n, ERRSTAT_AN), 6);
+    assert_eq!(c.read(Area::P1, FIR1), 1 << 63);
     c.write(Area::P2n, DSISR_AN, 0);
     c.write(Area::P2n, ERRSTAT_AN, 6);
     assert_eq!(c.read(Area::P2n, DSISR_AN), 1 << 58, "the AFU error is next");
