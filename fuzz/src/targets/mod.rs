@@ -41,7 +41,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 16,
         floor: 1600,
-        counters: 1080,
+        counters: 1120,
         run: adapter::psl,
     },
     Target {
@@ -52,7 +52,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 16,
         floor: 450,
-        counters: 1600,
+        counters: 1650,
         run: adapter::card,
     },
     Target {
@@ -63,7 +63,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 16,
         floor: 1500,
-        counters: 330,
+        counters: 340,
         run: adapter::config,
     },
     Target {
@@ -74,7 +74,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 16,
         floor: 1500,
-        counters: 1070,
+        counters: 1100,
         run: adapter::spa,
     },
     Target {
@@ -84,8 +84,8 @@ pub const ALL: &[Target] = &[
         longest: 2048,
         head: 2,
         step: 1,
-        floor: 110,
-        counters: 1700,
+        floor: 80,
+        counters: 1780,
         run: capi::afu::fuzzing::fuzz_mmio,
     },
     Target {
@@ -96,7 +96,7 @@ pub const ALL: &[Target] = &[
         head: seeds::COMMANDS_HEAD,
         step: seeds::COMMAND,
         floor: 280,
-        counters: 1930,
+        counters: 2150,
         run: capi::afu::fuzzing::fuzz_ioarcb,
     },
     Target {
@@ -107,7 +107,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 16,
         floor: 700,
-        counters: 1590,
+        counters: 1750,
         run: powernv::fuzzing::fuzz_opal,
     },
     Target {
@@ -118,7 +118,7 @@ pub const ALL: &[Target] = &[
         head: guest::HEAD,
         step: guest::STEP,
         floor: 30,
-        counters: 2210,
+        counters: 2240,
         run: guest::run,
     },
     Target {
@@ -140,7 +140,7 @@ pub const ALL: &[Target] = &[
         head: 16,
         step: 4,
         floor: 600,
-        counters: 4040,
+        counters: 4050,
         run: processor::run,
     },
     Target {
@@ -151,7 +151,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 16,
         floor: 3500,
-        counters: 72,
+        counters: 79,
         run: tables::run,
     },
     Target {
@@ -184,7 +184,7 @@ pub const ALL: &[Target] = &[
         head: 0,
         step: 1,
         floor: 3500,
-        counters: 1250,
+        counters: 1270,
         run: scenario::run,
     },
 ];
