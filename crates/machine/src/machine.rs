@@ -253,6 +253,8 @@ impl Machine {
             let now = self.clock.now;
             self.bus(inject).with_platform(now, |p, w| p.event(due.device, due.what, w));
         }
+        let arrived = self.clock.slowness.arrived(self.clock.now);
+        arrived.into_iter().for_each(|pir| self.ring(pir));
     }
 
     /// Draws quantum and order; false if every CPU is idle.
@@ -376,11 +378,22 @@ impl Machine {
         (exit, self.cpus[n].retired - before)
     }
 
+    /// A doorbell exception for the CPU with this `pir`.
+    fn ring(&mut self, pir: u32) {
+        if let Some(c) = self.cpus.iter_mut().find(|c| c.pir == pir) {
+            c.doorbell = true;
+        }
+    }
+
     /// What CPU `from` sent to the others.
     fn deliver_queues(&mut self, from: usize) {
-        for pir in self.doorbells.drain(..) {
-            if let Some(c) = self.cpus.iter_mut().find(|c| c.pir == pir) {
-                c.doorbell = true;
+        for pir in std::mem::take(&mut self.doorbells) {
+            match self.clock.slowness.delays_ipi(pir, self.clock.now) {
+                None => self.ring(pir),
+                Some(by) => {
+                    let fields = vec![("pir", u64::from(pir).into()), ("ns", by.0.into())];
+                    self.trace.push(Record { at: self.clock.now, device: 0, kind: "ipi-held", fields });
+                }
             }
         }
         for what in self.invalidations.drain(..) {

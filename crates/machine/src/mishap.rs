@@ -13,16 +13,38 @@ pub(crate) struct Slowness {
     stalled: Vec<Ticks>,
     /// What each MMIO load takes longer, and until when.
     mmio: Option<(Ticks, Ticks)>,
+    /// How many IPIs to come are late, and by how much.
+    late: (u64, Ticks),
+    /// Late IPIs on their way: when they arrive, and where.
+    on_the_way: Vec<(Ticks, u32)>,
 }
+
+/// Most IPIs that are late at a time; what is more arrives at once.
+const MOST_LATE: usize = 1024;
 
 impl Slowness {
     /// True if CPU `n` stands still at `now`.
     pub fn stalls(&self, n: usize, now: Ticks) -> bool {
         self.stalled.get(n).is_some_and(|until| now < *until)
     }
-    /// When the next CPU goes on.
+    /// When the next CPU goes on, or the next late IPI arrives.
     pub fn next_end(&self, now: Ticks) -> Ticks {
-        self.stalled.iter().copied().filter(|until| *until > now).min().unwrap_or(Ticks::NEVER)
+        let stalled = self.stalled.iter().copied().filter(|until| *until > now);
+        stalled.chain(self.on_the_way.iter().map(|(at, _)| *at)).min().unwrap_or(Ticks::NEVER)
+    }
+    /// An IPI to the CPU with this `pir`: how much it is late, if it is.
+    pub fn delays_ipi(&mut self, pir: u32, now: Ticks) -> Option<Ticks> {
+        let (left, by) = self.late;
+        if left == 0 || self.on_the_way.len() >= MOST_LATE {
+            return None;
+        }
+        self.late.0 = left - 1;
+        self.on_the_way.push((now + by, pir));
+        Some(by)
+    }
+    /// Late IPIs that have arrived.
+    pub fn arrived(&mut self, now: Ticks) -> Vec<u32> {
+        self.on_the_way.extract_if(.., |(at, _)| *at <= now).map(|(_, pir)| pir).collect()
     }
     /// CPU `n` stands still until `until`, or longer if it already does.
     pub fn stall(&mut self, n: usize, until: Ticks) {
@@ -84,6 +106,10 @@ impl Machine {
                 self.clock.slowness.mmio = Some((span(what)?, self.now() + lasts));
                 Ok(())
             }
+            "ipi-late" => {
+                self.clock.slowness.late = (what.get("times").unwrap_or(1), span(what)?);
+                Ok(())
+            }
             other => Err(NotDone::Unknown(other.to_owned())),
         }
     }
@@ -102,5 +128,14 @@ mod tests {
         assert_eq!(s.next_end(Ticks(0)), Ticks(50));
         assert!(s.stalls(1, Ticks(49)) && !s.stalls(0, Ticks(49)) && !s.stalls(1, Ticks(50)));
         assert_eq!(s.next_end(Ticks(50)), Ticks::NEVER);
+    }
+
+    #[test]
+    fn as_many_ipis_are_late_as_was_said() {
+        let mut s = Slowness { late: (1, Ticks(30)), ..Slowness::default() };
+        assert_eq!(s.delays_ipi(5, Ticks(100)), Some(Ticks(30)));
+        assert_eq!(s.delays_ipi(5, Ticks(101)), None, "only one");
+        assert_eq!((s.next_end(Ticks(100)), s.arrived(Ticks(129))), (Ticks(130), vec![]));
+        assert_eq!((s.arrived(Ticks(130)), s.next_end(Ticks(130))), (vec![5], Ticks::NEVER));
     }
 }

@@ -2,17 +2,15 @@
 //! real driver on a real kernel; that they are silent on the stock driver is shown by `cargo xtask falsepos`.
 
 pub mod docs;
+mod runs;
 pub mod table;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::ExitCode;
 
-use machine::report::RunReport;
 use serde::Serialize;
 
 use crate::guest::{self, Format, mutate};
-use crate::run::program;
 use table::{Mutant, TABLE};
 
 /// What the user asks for.
@@ -31,6 +29,12 @@ pub struct Args {
     /// Only list them
     #[arg(long)]
     list: bool,
+    /// Run again what this program has a result of in target/capisim/mutants
+    #[arg(long)]
+    fresh: bool,
+    /// Runs at the same time
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
     /// Seed of the runs
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -41,9 +45,6 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }
-
-/// What the stock driver does in a scenario proves nothing there.
-const OF_STOCK: &[(&str, &str)] = &[("lun-mode-change", "nobody-at-afu-reset")];
 
 /// What became of a mutant.
 #[derive(Debug, Serialize)]
@@ -60,6 +61,8 @@ struct Row {
     caught_by: BTreeSet<String>,
     caught: bool,
     verdict: String,
+    /// Seconds that the run took.
+    wall_s: f64,
     /// As the table says.
     good: bool,
 }
@@ -95,24 +98,25 @@ pub fn run(args: &Args) -> ExitCode {
     if human {
         println!("{:30} {:22} {:12} {:5} caught by", "mutant", "scenario", "verdict", "");
     }
-    let mut rows = vec![];
-    for (mutant, file) in chosen.iter().zip(&files) {
-        let row = match run_one(mutant, file, args.seed) {
-            Ok(report) => judge(mutant, &report),
-            Err(text) => {
-                eprintln!("{}: {text}", mutant.name);
-                return ExitCode::from(5);
-            }
-        };
+    let rows = match runs::all(&chosen, &files, args, |row| {
         if human {
-            print_row(&row);
+            print_row(row)
         }
-        rows.push(row);
-    }
+    }) {
+        Ok(rows) => rows,
+        Err(text) => {
+            eprintln!("mutants: {text}");
+            return ExitCode::from(5);
+        }
+    };
     let bad = rows.iter().filter(|row| !row.good).count();
     if human {
         let caught = rows.iter().filter(|row| row.caught).count();
-        println!("{} mutants, {caught} caught, {bad} not as the table says", rows.len());
+        let minutes = rows.iter().map(|row| row.wall_s).sum::<f64>() / 60.0;
+        println!(
+            "{} mutants, {caught} caught, {bad} not as the table says; {minutes:.1} minutes of runs",
+            rows.len()
+        );
     } else {
         println!("{}", serde_json::to_string_pretty(&rows).expect("rows have a form in JSON"));
     }
@@ -129,28 +133,9 @@ fn print_row(row: &Row) {
     }
 }
 
-fn run_one(mutant: &Mutant, file: &Path, seed: u64) -> Result<RunReport, String> {
-    let mut command = program();
-    command.args(["run", mutant.scenario, "--format", "json", "--seed", &seed.to_string()]);
-    match mutant.module {
-        mutate::Module::Cxl => command.args(["--driver", "stock", "--module"]).arg(file),
-        mutate::Module::Cxlflash => command.arg("--driver").arg(file),
-    };
-    let output = command.output().map_err(|e| format!("cannot start cargo: {e}"))?;
-    serde_json::from_slice(&output.stdout).map_err(|e| {
-        let told = String::from_utf8_lossy(&output.stderr);
-        format!("exit code {:?}, no result: {e}\n{told}", output.status.code())
-    })
-}
-
-fn judge(mutant: &Mutant, report: &RunReport) -> Row {
-    let seen = report.builds.iter().flat_map(|b| b.violations.iter().chain(&b.findings));
-    let caught_by: BTreeSet<String> = seen
-        .map(|v| v.oracle.clone())
-        // What the engine complains of is nobody's violation.
-        .filter(|oracle| oracle != "engine")
-        .filter(|oracle| !OF_STOCK.contains(&(mutant.scenario, oracle.as_str())))
-        .collect();
+/// `stock` is what the stock drivers are told of in this scenario: it proves nothing there.
+fn judge(mutant: &Mutant, run: &runs::Run, stock: &BTreeSet<String>) -> Row {
+    let caught_by: BTreeSet<String> = run.seen.difference(stock).cloned().collect();
     let wanted = mutant.caught_by.iter().all(|oracle| caught_by.contains(*oracle));
     let honest = !mutant.caught_by.is_empty() || caught_by.is_empty();
     Row {
@@ -163,7 +148,8 @@ fn judge(mutant: &Mutant, report: &RunReport) -> Row {
         expected: mutant.caught_by,
         caught: !caught_by.is_empty(),
         caught_by,
-        verdict: format!("{:?}", report.verdict).to_lowercase(),
+        verdict: run.verdict.clone(),
+        wall_s: run.wall_s,
         good: wanted && honest,
     }
 }

@@ -64,7 +64,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "while (1) {",
         replacement: "while (0) {",
         models: "a missing wait for the acknowledgement",
-        scenario: "churn", caught_by: &["control-block-of-added-element", "llcmd-protocol"],
+        scenario: "churn", caught_by: &["llcmd-protocol"],
     },
     Mutant {
         name: "command-word-missing", module: Cxl, file: "native.c",
@@ -88,7 +88,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "ctx->irqs.range[0] = 1;",
         replacement: "ctx->irqs.range[0] = 0;",
         models: "an element without its PSL interrupt",
-        scenario: "churn", caught_by: &["no-oops", "progress"],
+        scenario: "churn", caught_by: &["no-oops"],
     },
     Mutant {
         name: "kernel-pid-for-user", module: Cxl, file: "native.c",
@@ -120,7 +120,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "cxl_context_mm_count_get(ctx);",
         replacement: ";",
         models: "an early free: the process is not kept while its element is added",
-        scenario: "churn", caught_by: &["no-oops", "no-warn", "progress"],
+        scenario: "churn", caught_by: &["no-oops", "no-warn"],
     },
     Mutant {
         name: "fault-without-answer", module: Cxl, file: "fault.c",
@@ -128,7 +128,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "cxl_ops->ack_irq(ctx, CXL_PSL_TFC_An_R, 0);",
         replacement: ";",
         models: "a lost acknowledgement of a page fault",
-        scenario: "churn", caught_by: &["fault-answered", "no-hung-task"],
+        scenario: "churn", caught_by: &["fault-answered"],
     },
     Mutant {
         name: "acknowledge-a-fault", module: Cxl, file: "fault.c",
@@ -272,7 +272,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "if (val != (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD)) {",
         replacement: "if (1) {",
         models: "a failing attach, which clears after REMOVE (finding T4)",
-        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element", "progress"],
+        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element"],
     },
     Mutant {
         name: "release-without-sync", module: Cxlflash, file: "superpipe.c",
@@ -288,7 +288,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "rc = cxlflash_afu_sync(afu, ctxid, rhndl, AFU_LW_SYNC);",
         replacement: "rc = 0;",
         models: "a missing sync after a virtual unit has grown",
-        scenario: "churn", caught_by: &["no-stale-table", "progress"],
+        scenario: "churn", caught_by: &["no-stale-table"],
     },
     Mutant {
         name: "sync-of-wrong-handle", module: Cxlflash, file: "main.c",
@@ -304,7 +304,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "mutex_lock(&afu->sync_active);",
         replacement: "mutex_trylock(&afu->sync_active);",
         models: "a missing lock around AFU commands",
-        scenario: "churn", caught_by: &["one-sync", "progress"],
+        scenario: "churn", caught_by: &["one-sync"],
     },
     Mutant {
         name: "table-of-wrong-owner", module: Cxlflash, file: "superpipe.c",
@@ -312,7 +312,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "val = SISL_RHT_CNT_ID((u64)MAX_RHT_PER_CONTEXT, (u64)(hwq->ctx_hndl));",
         replacement: "val = SISL_RHT_CNT_ID((u64)MAX_RHT_PER_CONTEXT, DECODE_CTXID(ctxi->ctxid));",
         models: "tables in the wrong address space",
-        scenario: "churn", caught_by: &["progress", "tables-usable"],
+        scenario: "churn", caught_by: &["tables-usable"],
     },
     Mutant {
         name: "master-without-commands", module: Cxlflash, file: "main.c",
@@ -320,7 +320,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "SISL_CTX_CAP_AFU_CMD | SISL_CTX_CAP_GSCSI_CMD),",
         replacement: "SISL_CTX_CAP_GSCSI_CMD),",
         models: "a missing right of the master",
-        scenario: "churn", caught_by: &["driver-has-rights", "progress"],
+        scenario: "churn", caught_by: &["driver-has-rights"],
     },
     Mutant {
         name: "user-with-commands", module: Cxlflash, file: "superpipe.c",
@@ -328,7 +328,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "val = (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD);",
         replacement: "val = (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD | SISL_CTX_CAP_AFU_CMD);",
         models: "a right too many for users",
-        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element", "progress", "user-rights"],
+        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element", "user-rights"],
     },
     Mutant {
         name: "ring-without-base", module: Cxlflash, file: "main.c",
@@ -336,7 +336,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "writeq_be((u64) hwq->hrrq_start, &hmap->rrq_start);",
         replacement: ";",
         models: "a response ring whose base is never set",
-        scenario: "probe", caught_by: &["kernel-addresses", "progress"],
+        scenario: "probe", caught_by: &["kernel-addresses"],
     },
     Mutant {
         name: "reset-while-used", module: Cxlflash, file: "main.c",
@@ -352,7 +352,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "cfg->ops->unmap_afu_irq(hwq->ctx_cookie, 3, hwq);",
         replacement: ";",
         models: "an interrupt of the master that is never freed",
-        scenario: "churn", caught_by: &["no-oops", "progress"],
+        scenario: "churn", caught_by: &["no-oops"],
     },
     Mutant {
         name: "stale-responses", module: Cxlflash, file: "main.c",

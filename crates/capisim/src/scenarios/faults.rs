@@ -37,6 +37,7 @@ pub const FAULTS: &[(&str, &str)] = files![
     "interrupt-spurious-async",
     "interrupt-spurious-sync",
     "io-after-shutdown",
+    "ipi-late",
     "llcmd-add-stuck",
     "llcmd-remove-fails",
     "llcmd-remove-stuck",

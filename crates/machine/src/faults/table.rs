@@ -797,7 +797,10 @@ pub const TABLE: &[Fault] = &[
         name: "cpu-stall",
         form: "a vCPU stands still at a chosen place, or an IPI is late",
         expected: "the races of section 20",
-        ways: &[Way { name: "stall", parts: &[Machine("stall", &[("span", 50_000_000)])] }],
+        ways: &[
+            Way { name: "stall", parts: &[Machine("stall", &[("span", 50_000_000)])] },
+            Way { name: "ipi-late", parts: &[Machine("ipi-late", &[("span", 5_000_000), ("times", 100)])] },
+        ],
         shown: Scenario("cpu-stall"),
     },
     Fault {
