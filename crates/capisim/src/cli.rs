@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use machine::engine::Strategy;
 use std::path::PathBuf;
 
 /// Exit codes, for `--help`.
@@ -118,6 +119,15 @@ Examples:
   capisim explore churn --schedules 1000
   capisim explore release-during-remove --driver pre-fix --schedules 100 --format json";
 
+/// How the CPUs' turns are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Drawn {
+    /// All that can run do, in random order.
+    Random,
+    /// Random priorities that change at lock operations.
+    Pct,
+}
+
 /// How many schedules, and where.
 #[derive(Args, Clone, Debug)]
 pub struct CampaignArgs {
@@ -130,6 +140,15 @@ pub struct CampaignArgs {
     /// Seed of the common beginning, up to the branch point.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// How the CPUs' turns are drawn.
+    #[arg(long, value_enum, default_value = "random")]
+    pub strategy: Drawn,
+    /// PCT: depth of the bugs looked for.
+    #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub depth: u32,
+    /// PCT: number of lock operations among which priorities change.
+    #[arg(long, value_name = "K", default_value_t = 500)]
+    pub points: u64,
     /// Threads (default: as many as the host has cores).
     #[arg(long, short, value_name = "J")]
     pub jobs: Option<usize>,
@@ -148,6 +167,16 @@ pub struct CampaignArgs {
     /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell.
     #[arg(long)]
     pub bisect_codes: bool,
+}
+
+impl CampaignArgs {
+    /// As the engine has it.
+    pub fn strategy(&self) -> Strategy {
+        match self.strategy {
+            Drawn::Random => Strategy::Random,
+            Drawn::Pct => Strategy::Pct { depth: self.depth, points: self.points },
+        }
+    }
 }
 
 /// `ab`.

@@ -16,6 +16,7 @@ pub mod machine;
 mod mishap;
 pub mod nest;
 pub mod oracle;
+pub mod policy;
 pub mod report;
 pub mod scenario;
 pub mod snapshot;

@@ -8,6 +8,7 @@ use crate::build::{MachineConfig, hwid};
 use crate::bus::Bus;
 use crate::mishap::Slowness;
 use crate::nest::NestMmu;
+use crate::policy::Policy;
 use cpu::{CodeCache, Cpu, Env, Exit};
 use fabric::hash::StateHasher;
 use fabric::pci::Invalidate;
@@ -62,6 +63,7 @@ pub(crate) struct Clockwork {
     /// Highest time base value that any CPU has read.
     timebase_floor: u64,
     pub slowness: Slowness,
+    pub policy: Policy,
     ended: Option<Stop>,
 }
 
@@ -119,6 +121,7 @@ impl Machine {
             hile: false,
             timebase_floor: 0,
             slowness: Slowness::default(),
+            policy: Policy::default(),
             ended: None,
         };
         Machine {
@@ -171,6 +174,22 @@ impl Machine {
     /// Types into a terminal.
     pub fn push_input(&mut self, terminal: usize, bytes: &[u8]) {
         self.platform.push_input(terminal, bytes);
+    }
+    /// From here on these CPUs run.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.clock.policy = policy;
+    }
+    /// Which CPUs run.
+    pub fn policy(&self) -> &Policy {
+        &self.clock.policy
+    }
+    /// CPU `cpu` is at a point at which the policy may let another run: then
+    /// its turn ends.
+    pub fn point(&mut self, cpu: usize) {
+        let turn = self.clock.round.as_ref().and_then(|r| r.order.get(r.next));
+        if self.clock.policy.point(cpu) && turn == self.clock.round.as_ref().map(|_| &cpu) {
+            self.next_cpu(cpu);
+        }
     }
     /// Watches the instruction at real address `ra`.
     pub fn watch(&mut self, ra: u64) {
@@ -269,11 +288,16 @@ impl Machine {
         if order.is_empty() {
             return false;
         }
+        let ready = order.len();
+        self.clock.policy.choose(&mut order);
         let drawn = self.clock.schedule.range(self.clock.quantum.0, self.clock.quantum.1);
         let until = self.next_event().min(limit);
         let quantum = if until > self.clock.now { drawn.min((until - self.clock.now).0) } else { drawn };
         for i in (1..order.len()).rev() {
             order.swap(i, self.clock.schedule.below(i as u64 + 1) as usize);
+        }
+        if ready > order.len() {
+            self.clock.policy.ran_alone(order[0], quantum);
         }
         self.clock.round = Some(Round { quantum, order, next: 0, used: 0, longest: 0 });
         true

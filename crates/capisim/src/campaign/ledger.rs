@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::guest::Guest;
 use crate::run::Job;
 use crate::rundir;
+use machine::engine::Strategy;
 use machine::report::Build;
 use machine::report::campaign::Line;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct Identity {
     pub image: Vec<String>,
     /// Seed up to the branch point.
     pub seed: u64,
+    /// How the CPUs' turns are drawn.
+    pub strategy: Strategy,
 }
 
 impl Identity {
@@ -42,6 +45,7 @@ impl Identity {
             drivers: builds.iter().map(|b| (b.driver.clone(), b.sha256.clone())).collect(),
             image: crate::run::images(job, guest)?,
             seed: args.seed,
+            strategy: args.strategy(),
         })
     }
     /// What `other` has different, in words.
@@ -60,6 +64,9 @@ impl Identity {
         }
         if self.image != other.image {
             return Some("the programs in its guest are others".into());
+        }
+        if self.strategy != other.strategy {
+            return Some(format!("its strategy is {:?}, here it is {:?}", other.strategy, self.strategy));
         }
         (self.seed != other.seed).then(|| format!("its seed is {}, here it is {}", other.seed, self.seed))
     }

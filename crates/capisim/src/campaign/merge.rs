@@ -1,6 +1,5 @@
 //! `capisim merge`: the shards of a campaign as one.
 
-use super::STRATEGY;
 use super::ledger::{Identity, Ledger, identity};
 use crate::cli::{Format, MergeArgs};
 use crate::error::Error;
@@ -73,7 +72,7 @@ fn scenario(shards: &[PathBuf]) -> Result<RunReport, Error> {
     let path = first.join("scenario.toml");
     let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read it"))?;
     let scenario = Source { file: path.display().to_string(), text }.parse()?;
-    let (seed, kernel, strategy) = (base.seed, base.kernel, STRATEGY.to_owned());
+    let (seed, kernel, strategy) = (base.seed, base.kernel, own.strategy.describe(base.cpus));
     let builds = base.builds.into_iter().map(|b| b.build).collect();
     let campaign = Campaign { scenario: &scenario, seed, kernel, builds, strategy };
     let (hash, cpus) = (base.scenario_hash, base.cpus);

@@ -41,9 +41,6 @@ pub fn explore(args: &ExploreArgs, progress: When, color: bool) -> Result<i32, E
         .perform(progress, color)
 }
 
-/// How the schedules of a campaign are drawn, for people.
-const STRATEGY: &str = "random quanta, orders, delays and latencies";
-
 struct Command<'a> {
     names: &'a [String],
     drivers: &'a [String],
@@ -120,7 +117,15 @@ impl Command<'_> {
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         let last = self.args.first.saturating_add(self.args.schedules);
         let wanted: Vec<u64> = (self.args.first..last).filter(|s| shard.has(s - self.args.first)).collect();
-        let work = pool::Work { job, guest, builds: &builds, seed: self.args.seed, wanted: &wanted, jobs };
+        let work = pool::Work {
+            job,
+            guest,
+            builds: &builds,
+            seed: self.args.seed,
+            wanted: &wanted,
+            strategy: self.args.strategy(),
+            jobs,
+        };
         let meter = progress.start(&job.scenario.name);
         pool::run(&work, &mut ledger, self.args.fail_fast, meter, stop)?;
         self.report(job, guest, builds, ledger.lines(&wanted), dir)
@@ -139,7 +144,7 @@ impl Command<'_> {
             seed: self.args.seed,
             kernel: guest.report.clone(),
             builds,
-            strategy: STRATEGY.into(),
+            strategy: self.args.strategy().describe(job.scenario.machine.cpus),
         };
         let mut report = campaign.report(&lines);
         for failure in &mut report.failures {
@@ -173,7 +178,7 @@ impl Command<'_> {
         bundle.driver.retain(|_| keep.next() == Some(&true));
         let mut keep = kept.iter();
         bundle.image.retain(|_| keep.next().is_none_or(|k| *k));
-        bundle.branch = Some(Branch { seed: schedule });
+        bundle.branch = Some(Branch { seed: schedule, strategy: self.args.strategy() });
         bundle.state_hash = vec![state];
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         bundle.save(dir)

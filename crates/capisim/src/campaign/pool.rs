@@ -10,7 +10,7 @@ use crate::run::{self, Job};
 use crate::stop::Stop;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use machine::Record;
-use machine::engine::{Branch, Class, Hashing, Host, NoBranch, Status, Trunk, Wish};
+use machine::engine::{Branch, Class, Hashing, Host, NoBranch, Status, Strategy, Trunk, Wish};
 use machine::report::Build;
 use machine::report::campaign::Line;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub struct Work<'a> {
     pub seed: u64,
     /// Seeds of the schedules, ascending.
     pub wanted: &'a [u64],
+    /// How the CPUs' turns are drawn.
+    pub strategy: Strategy,
     /// Threads.
     pub jobs: usize,
 }
@@ -161,7 +163,9 @@ impl Worker<'_> {
         let started = Instant::now();
         trunk.rewind().map_err(lost)?;
         let rewound = started.elapsed();
-        let outcome = trunk.run(&Branch { seed: schedule }, Hashing::OfFailures, host).map_err(lost)?;
+        let outcome = trunk
+            .run(&Branch { seed: schedule, strategy: self.work.strategy }, Hashing::OfFailures, host)
+            .map_err(lost)?;
         if outcome.class == Class::Stopped {
             return Ok(None);
         }

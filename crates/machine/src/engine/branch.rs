@@ -6,9 +6,10 @@ use super::session::{Pause, Session};
 use super::{Host, Outcome, Setup};
 use crate::build::BuildError;
 use crate::machine::Machine;
+use crate::policy::{Policy, Priorities};
 use crate::scenario::Scenario;
 use crate::snapshot::{CannotSave, Snapshot};
-use fabric::{BadState, Ticks};
+use fabric::{BadState, Rng, Ticks};
 use serde::{Deserialize, Serialize};
 
 /// How a run goes on beyond its branch point.
@@ -16,6 +17,41 @@ use serde::{Deserialize, Serialize};
 pub struct Branch {
     /// Seed of everything drawn from there on.
     pub seed: u64,
+    /// Which CPUs run when.
+    #[serde(default)]
+    pub strategy: Strategy,
+}
+
+/// How the CPUs' turns are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// All that can run do, in random order, for random numbers of instructions.
+    #[default]
+    Random,
+    /// Random priorities with `depth` - 1 changes among the first `points`
+    /// operations on locks that modules make, see [`Priorities`].
+    Pct {
+        /// Depth of the bugs that are looked for.
+        depth: u32,
+        /// Number of operations.
+        points: u64,
+    },
+}
+
+impl Strategy {
+    /// How schedules are drawn, for people; `cpus` is their number.
+    pub fn describe(self, cpus: usize) -> String {
+        match self {
+            Strategy::Random => "random quanta, orders, delays and latencies".into(),
+            Strategy::Pct { depth, points } => {
+                let p = 1.0 / (cpus as f64 * (points as f64).powi(depth as i32 - 1));
+                format!(
+                    "PCT over n={cpus} CPUs, k={points} lock operations of modules, d={depth}: each finds a bug of that depth with a probability of at least {p:.1e}"
+                )
+            }
+        }
+    }
 }
 
 /// Whether an outcome has the state hash, which takes as long as 10^7 instructions.
@@ -70,6 +106,12 @@ impl Session<'_, '_> {
         self.machine.reseed(branch.seed);
         self.state.seed = branch.seed;
         self.state.faults.redraw(self.scenario, branch.seed);
+        if let Strategy::Pct { depth, points } = branch.strategy {
+            let cpus = self.machine.cpus().len();
+            let drawn = Priorities::draw(cpus, depth, points, &mut Rng::named(branch.seed, "pct"));
+            self.machine.set_policy(Policy::Priorities(drawn));
+            self.state.watches.add_points(&mut self.machine, &self.state.table);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ mod triggers;
 mod view;
 mod watches;
 
-pub use branch::{Branch, Hashing, NoBranch, Trunk};
+pub use branch::{Branch, Hashing, NoBranch, Strategy, Trunk};
 pub use console::strip_time;
 pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
@@ -162,6 +162,10 @@ pub struct Outcome {
     pub reached: BTreeMap<String, u64>,
     /// When each step fired, in nanoseconds.
     pub steps: BTreeMap<String, u64>,
+    /// Points at which a CPU could lose its priority.
+    pub points: u64,
+    /// How often one lost it because it kept others waiting for too long.
+    pub demotions: u64,
     /// Virtual time at the end.
     pub now: Ticks,
     /// Instructions retired.

@@ -345,6 +345,7 @@ impl<'a, 'h> Session<'a, 'h> {
                     let (under, held_by) = (&under[..], &held_by[..]);
                     self.happen(&Happening::SlowPath { under, signal_pending: *signal_pending, held_by });
                 }
+                Hit::Point => self.machine.point(cpu),
                 Hit::Trouble(what) => self.say("kernel-function", &[("trouble", what)]),
             }
         }
@@ -402,6 +403,8 @@ impl<'a, 'h> Session<'a, 'h> {
                 .chain(self.injections())
                 .collect(),
             steps: self.state.fired.iter().map(|(n, at)| (step_name(n), at.0)).collect(),
+            points: self.machine.policy().counts().0,
+            demotions: self.machine.policy().counts().1,
             now,
             instructions: self.machine.instructions(),
             state_hash: wanted.then(|| self.machine.state_hash()),

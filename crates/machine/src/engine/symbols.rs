@@ -140,6 +140,10 @@ impl<'a> SymbolTable<'a> {
             entry: start.wrapping_add(symbol.local_entry),
         })
     }
+    /// True for an address that is not in the kernel itself.
+    pub fn in_module(&self, address: u64) -> bool {
+        self.kernel.at(address).is_none_or(|(_, distance)| distance >= 1 << 16)
+    }
     /// An address for people: kernel function and distance, or the number.
     pub fn describe(&self, address: u64) -> String {
         match self.kernel.at(address) {

@@ -19,6 +19,8 @@ enum Purpose {
     SlowPath,
     /// The kernel reports trouble.
     Trouble(&'static str),
+    /// A module uses a lock.
+    Point,
 }
 
 /// What a watched instruction told.
@@ -57,6 +59,8 @@ pub enum Hit {
     },
     /// The kernel entered one of its trouble functions.
     Trouble(&'static str),
+    /// A module uses a lock.
+    Point,
 }
 
 /// A function that conditions name.
@@ -84,6 +88,22 @@ pub struct Watches {
     /// Of those, the ones that sleep or slept in this call.
     asleep: BTreeSet<(usize, u64)>,
 }
+
+/// Kernel functions that modules enter to take or leave locks.
+const LOCKS: &[&str] = &[
+    "mutex_lock",
+    "mutex_lock_interruptible",
+    "mutex_trylock",
+    "mutex_unlock",
+    "down_read",
+    "up_read",
+    "down_write",
+    "up_write",
+    "_raw_spin_lock",
+    "_raw_spin_lock_irqsave",
+    "_raw_spin_unlock_irqrestore",
+    "__raw_spin_unlock",
+];
 
 /// Kernel functions whose entry is trouble.
 const TROUBLE: &[(&str, &str)] = &[("panic", "panic"), ("die", "oops"), ("__warn", "warn")];
@@ -161,6 +181,12 @@ impl Watches {
             self.schedulers(table);
         }
     }
+    /// Watches the lock operations of modules.
+    pub fn add_points(&mut self, machine: &mut Machine, table: &SymbolTable<'_>) {
+        for function in LOCKS.iter().filter_map(|name| table.find(name)) {
+            self.add(machine, function.entry, Purpose::Point);
+        }
+    }
     /// Sets these watches, and no others, on a machine that has gone another way.
     pub fn set_again(&self, machine: &mut Machine) {
         machine.unwatch_all();
@@ -214,6 +240,10 @@ impl Watches {
                 Purpose::Schedule => hits.extend(self.scheduled(&View::new(machine, offsets, cpu))),
                 Purpose::SlowPath => hits.push(self.slow_path(&View::new(machine, offsets, cpu))),
                 Purpose::Trouble(what) => hits.push(Hit::Trouble(what)),
+                Purpose::Point => {
+                    let caller = View::new(machine, offsets, cpu).back_chain()[0];
+                    hits.extend(table.in_module(caller).then_some(Hit::Point));
+                }
             }
         }
         hits

@@ -36,6 +36,12 @@ pub struct Line {
     pub reached: BTreeMap<String, u64>,
     /// Hash of the machine's state at the end, of failures.
     pub state_hash: String,
+    /// Points at which a CPU could lose its priority (PCT).
+    #[serde(default)]
+    pub points: u64,
+    /// How often one lost it for keeping others waiting (PCT).
+    #[serde(default)]
+    pub demotions: u64,
     /// Instructions from the branch point on.
     pub instructions: u64,
     /// Virtual nanoseconds from the branch point on.
@@ -67,6 +73,8 @@ impl Line {
             bypassed: bypasses,
             remove: outcome.removal,
             state_hash: outcome.state_text(),
+            points: outcome.points,
+            demotions: outcome.demotions,
             instructions: outcome.instructions - from.instructions,
             virtual_ns: (outcome.now - from.now).0,
             violations: outcome.violations.into_iter().filter(|v| named.insert(v.oracle.clone())).collect(),
@@ -250,8 +258,14 @@ impl Campaign<'_> {
     /// The report of these lines.
     pub fn report(self, lines: &[Line]) -> RunReport {
         let builds: Vec<BuildReport> = self.builds.into_iter().map(|b| fold(b, lines)).collect();
+        let each = |f: fn(&Line) -> u64| lines.iter().map(f).sum::<u64>() / lines.len().max(1) as u64;
+        let met = match each(|l| l.points) {
+            0 => String::new(),
+            points => format!("; met per schedule: {points} points, {} demotions", each(|l| l.demotions)),
+        };
+        let strategy = self.strategy + &met;
         let judged = builds.iter().find(|b| b.build.role != Role::Old);
-        let bound = judged.map(|b| Bound::new(b.schedules, b.failures, &self.strategy));
+        let bound = judged.map(|b| Bound::new(b.schedules, b.failures, &strategy));
         let (verdict, reasons) = judge(&builds);
         let mut report = RunReport::new(self.scenario, self.seed, self.kernel, builds);
         (report.verdict, report.reasons) = (verdict, reasons);
@@ -311,6 +325,8 @@ mod tests {
             oops: None,
             reached: BTreeMap::from([("window".to_owned(), 1)]),
             state_hash: String::new(),
+            points: 0,
+            demotions: 0,
             instructions: 10,
             virtual_ns: 5,
             wall_us: 2,
