@@ -16,6 +16,7 @@ const PAGES: &[Page] = &[
     ("docs/mutants.md", crate::mutants::docs::docs),
     ("docs/oracles.md", machine::oracle::docs::docs),
     ("docs/scenario.schema.json", schema),
+    ("docs/what-a-verdict-rests-on.md", machine::oracle::docs::grounds),
 ];
 
 fn schema() -> String {
