@@ -73,6 +73,11 @@ pub enum Verb {
         after_help = "Example:\n  capisim replay target/capisim/runs/release-during-remove-1-20260101T120000Z"
     )]
     Replay(ReplayArgs),
+    /// Make the scenario of a failing run smaller, as long as it fails in the same way.
+    #[command(
+        after_help = "Example:\n  capisim shrink target/capisim/runs/release-during-remove-1-20260101T120000Z"
+    )]
+    Shrink(ShrinkArgs),
     /// List what there is.
     #[command(after_help = "Example:\n  capisim list oracles")]
     List(ListArgs),
@@ -309,6 +314,16 @@ pub struct ReplayArgs {
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
     /// Wall-clock limit in seconds; exit code 124.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// `shrink`.
+#[derive(Args, Debug)]
+pub struct ShrinkArgs {
+    /// Folder of the recorded run, or of a campaign's failure. The result goes into `shrunk` in it.
+    pub run: PathBuf,
+    /// Wall-clock limit in seconds: then what is smallest so far is kept; exit code 124.
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
 }

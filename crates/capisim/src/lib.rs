@@ -17,6 +17,7 @@ pub mod replay;
 pub mod run;
 pub mod rundir;
 pub mod scenarios;
+pub mod shrink;
 pub mod stop;
 pub mod terminal;
 
@@ -56,6 +57,7 @@ fn perform(cli: &Cli, color: bool) -> Result<i32, Error> {
         Verb::Explore(args) => campaign::explore(args, cli.progress, color),
         Verb::Merge(args) => campaign::merge(args, color),
         Verb::Replay(args) => replay::replay(args, cli.progress, color),
+        Verb::Shrink(args) => shrink::shrink(args, cli.progress),
         Verb::List(args) => lists::list(args),
         Verb::Check(args) => lists::check(args),
         Verb::Doctor => lists::doctor(),

@@ -26,11 +26,7 @@ pub fn replay(args: &ReplayArgs, progress: When, color: bool) -> Result<i32, Err
         ));
     }
     let (job, guest) = prepare(&bundle, &args.run)?;
-    if !bundle.image.is_empty() && run::images(&job, &guest)? != bundle.image {
-        return Err(Error::Environment(
-            "the programs in the guest have changed since the run: replay it with the version of capisim that recorded it (`cargo xtask guest` there first)".into(),
-        ));
-    }
+    same_image(&bundle, &job, &guest)?;
     let stop = Stop::install(args.timeout)?;
     let progress = Progress::new(progress);
     if bundle.interactive {
@@ -53,7 +49,18 @@ pub fn replay(args: &ReplayArgs, progress: When, color: bool) -> Result<i32, Err
     Ok(code)
 }
 
-fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
+/// Refuses a guest whose programs are not those of the recorded run.
+pub fn same_image(bundle: &Bundle, job: &Job, guest: &Guest) -> Result<(), Error> {
+    if bundle.image.is_empty() || run::images(job, guest)? == bundle.image {
+        return Ok(());
+    }
+    Err(Error::Environment(
+        "the programs in the guest have changed since the run: replay it with the version of capisim that recorded it (`cargo xtask guest` there first)".into(),
+    ))
+}
+
+/// The job and the guest of a bundle.
+pub fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
     let path = dir.join("scenario.toml");
     let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read it"))?;
     let source = Source { file: bundle.scenario.clone(), text };
