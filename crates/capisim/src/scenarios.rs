@@ -29,6 +29,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("superpipe-many", include_str!("../../../scenarios/superpipe-many.toml")),
     ("clone-two-disks", include_str!("../../../scenarios/clone-two-disks.toml")),
     ("churn", include_str!("../../../scenarios/churn.toml")),
+    ("calm", include_str!("../../../scenarios/calm.toml")),
     ("dead-process", include_str!("../../../scenarios/dead-process.toml")),
     ("lun-mode-change", include_str!("../../../scenarios/lun-mode-change.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),

@@ -176,7 +176,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "cxl_p1n_write(afu, CXL_PSL_SERR_An, serr);",
         replacement: ";",
         models: "a lost acknowledgement of a slice error",
-        scenario: "churn", caught_by: &["error-acknowledged"],
+        scenario: "calm", caught_by: &["error-acknowledged"],
     },
     Mutant {
         name: "slice-error-without-interrupt", module: Cxl, file: "native.c",
@@ -256,7 +256,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "_cxlflash_disk_detach(lun_access->sdev, ctxi, &detach);",
         replacement: "(void)t;",
         models: "a close that skips the clean-up",
-        scenario: "churn", caught_by: &["control-block-clear-at-remove", "remove-finishes"],
+        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove"],
     },
     Mutant {
         name: "page-after-detach", module: Cxlflash, file: "superpipe.c",
@@ -288,7 +288,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "rc = cxlflash_afu_sync(afu, ctxid, rhndl, AFU_LW_SYNC);",
         replacement: "rc = 0;",
         models: "a missing sync after a virtual unit has grown",
-        scenario: "churn", caught_by: &["no-stale-table"],
+        scenario: "calm", caught_by: &["no-stale-table"],
     },
     Mutant {
         name: "sync-of-wrong-handle", module: Cxlflash, file: "main.c",
@@ -296,7 +296,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "put_unaligned_be32(res, &rcb.cdb[4]);",
         replacement: "put_unaligned_be32(res + 1, &rcb.cdb[4]);",
         models: "a sync that names the wrong handle",
-        scenario: "churn", caught_by: &["no-stale-table", "progress"],
+        scenario: "churn", caught_by: &["progress", "remove-finishes"],
     },
     Mutant {
         name: "sync-without-lock", module: Cxlflash, file: "main.c",
@@ -360,7 +360,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "memset(&hwq->rrq_entry, 0, sizeof(hwq->rrq_entry));",
         replacement: ";",
         models: "inverse of `cxlflash: Fix to prevent stale AFU RRQ`",
-        scenario: "lun-mode-change", caught_by: &["no-oops", "no-panic"],
+        scenario: "lun-mode-change", caught_by: &["no-panic"],
     },
     Mutant {
         name: "toggle-never-flips", module: Cxlflash, file: "main.c",
@@ -376,7 +376,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "WARN_ON(cfg->ops->stop_context(hwq->ctx_cookie));",
         replacement: ";",
         models: "a master element that is never terminated",
-        scenario: "churn", caught_by: &[],
+        scenario: "churn", caught_by: &["no-warn", "nobody-at-afu-reset"],
     },
     Mutant {
         name: "early-free-of-chunks", module: Cxlflash, file: "vlun.c",

@@ -265,7 +265,7 @@ pub const TABLE: &[Definition] = &[
         name: "no-stale-table", rows: &[], class: S1, severity: Violation, ground: KernelSource,
         proves: "an RHT or LXT entry that the AFU uses from its cache and that memory no longer holds is followed by a sync of that handle within 12 s (F7)",
         exempt: "use between the change of the entry and its sync, which may wait for other syncs; an AFU reset",
-        shown: Driver("churn", "resize-without-sync"),
+        shown: Driver("calm", "resize-without-sync"),
         make: Some(integrity::stale_table),
     },
     Definition {
@@ -314,7 +314,7 @@ pub const TABLE: &[Definition] = &[
         name: "error-acknowledged", rows: &[], class: S3, severity: Violation, ground: KernelSource,
         proves: "status bits of slice errors, and of the driver's own sync errors and async events, are cleared within 1 s of their interrupt",
         exempt: "a frozen or fenced bridge, resets, the end of the master element; contexts of users, who clear their own",
-        shown: Driver("churn", "slice-error-not-cleared"),
+        shown: Driver("calm", "slice-error-not-cleared"),
         make: Some(slice::acknowledged),
     },
     Definition {
