@@ -21,6 +21,11 @@ pub struct Source {
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("release-during-remove", include_str!("../../../scenarios/release-during-remove.toml")),
     ("release-during-remove-oops", include_str!("../../../scenarios/release-during-remove-oops.toml")),
+    ("release-during-remove-poison", include_str!("../../../scenarios/release-during-remove-poison.toml")),
+    ("retry-storm-stall", include_str!("../../../scenarios/retry-storm-stall.toml")),
+    ("retry-storm-burst", include_str!("../../../scenarios/retry-storm-burst.toml")),
+    ("freeze-mass-kill", include_str!("../../../scenarios/freeze-mass-kill.toml")),
+    ("reset-mass-kill", include_str!("../../../scenarios/reset-mass-kill.toml")),
     ("probe", include_str!("../../../scenarios/probe.toml")),
     ("adapters", include_str!("../../../scenarios/adapters.toml")),
     ("many-luns", include_str!("../../../scenarios/many-luns.toml")),
