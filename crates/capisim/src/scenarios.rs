@@ -26,6 +26,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("retry-storm-burst", include_str!("../../../scenarios/retry-storm-burst.toml")),
     ("retry-storm-leak", include_str!("../../../scenarios/retry-storm-leak.toml")),
     ("freeze-mass-kill", include_str!("../../../scenarios/freeze-mass-kill.toml")),
+    ("freeze-mass-kill-race", include_str!("../../../scenarios/freeze-mass-kill-race.toml")),
     ("reset-mass-kill", include_str!("../../../scenarios/reset-mass-kill.toml")),
     ("kill-sixty-four", include_str!("../../../scenarios/kill-sixty-four.toml")),
     ("ctrl-c-attach", include_str!("../../../scenarios/ctrl-c-attach.toml")),

@@ -93,8 +93,8 @@ pub(super) fn llcmd(r: &Record) -> Option<(&str, Element)> {
 #[derive(Clone, Default)]
 pub(super) struct OpenSync {
     elements: Elements,
-    /// Open syncs: device and command, and the context each is for.
-    open: BTreeMap<(u32, u64), u64>,
+    /// Open syncs: device and command; the context each is for, the element that sent it.
+    open: BTreeMap<(u32, u64), (u64, Option<u64>)>,
 }
 
 impl Oracle for OpenSync {
@@ -105,12 +105,14 @@ impl Oracle for OpenSync {
             "afu-command" if r.text("kind") == Some("afu-sync") => {
                 let (ctx, mode) = (r.u64("ctx").unwrap_or(0), r.u64("mode"));
                 if ctx != 0 && matches!(mode, Some(0 | 1)) {
-                    self.open.insert(id(), ctx);
+                    self.open.insert(id(), (ctx, r.u64("pe")));
                 }
             }
             "afu-command-done" | "afu-command-aborted" => {
                 self.open.remove(&id());
             }
+            // The driver has given them up, also if the reset never ends.
+            "context-reset" => self.open.retain(|k, (_, by)| k.0 != r.device || *by != r.u64("pe")),
             "afu-cntl" if r.text("what") == Some("reset") => self.open.retain(|k, _| k.0 != r.device),
             "pci-reset" => self.open.retain(|k, _| k.0 != r.device),
             _ => {}
@@ -118,7 +120,7 @@ impl Oracle for OpenSync {
         let Some(("terminate", pe)) = llcmd(r) else { return };
         let cap = r.u64("ctx_cap").unwrap_or(0);
         let open: BTreeSet<u64> =
-            self.open.iter().filter(|(k, _)| k.0 == pe.0).map(|(_, ctx)| *ctx).collect();
+            self.open.iter().filter(|(k, _)| k.0 == pe.0).map(|(_, (ctx, _))| *ctx).collect();
         if cap != 0 && !open.is_empty() && !self.elements.is_master(pe) {
             let of = open.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
             let text = format!("TERMINATE(PE {}) with ctx_cap={cap:#x}, C0 of PE {of} still open", pe.1);

@@ -236,7 +236,7 @@ pub const TABLE: &[Definition] = &[
         name: "no-terminate-under-open-sync", rows: &[], class: S1, severity: Violation, ground: KernelSource,
         proves: "no process element is terminated with its AFU capability still set while an AFU sync of a user context is open: \
                  its close went past the driver's lock (O1)",
-        exempt: "global syncs (mode 2) and syncs of context 0; the master element",
+        exempt: "global syncs (mode 2) and syncs of context 0; syncs given up by a context reset of their sender, even one that never ends; the master element",
         shown: Driver("release-during-remove", "pre-fix"),
         make: Some(|_| Box::new(elements::OpenSync::default())),
     },

@@ -102,6 +102,8 @@ fn o1_needs_an_open_user_sync_and_a_capability() {
     check(&format!("{ADD_ALL}{}20 llcmd cmd=terminate pe=0 ctx_cap=3\n", sync(0, 1)), &[]);
     check(&format!("{ADD_ALL}{}15 afu-command-aborted id=7\n{t}", sync(0, 1)), &[]);
     check(&format!("{ADD_ALL}{}15 afu-cntl what=reset\n{t}", sync(0, 1)), &[]);
+    check(&format!("{ADD_ALL}{}15 context-reset pe=0\n{t}", sync(0, 1)), &[]);
+    check(&format!("{ADD_ALL}{}15 context-reset pe=3\n{t}", sync(0, 1)), &[o1]);
 }
 
 #[test]
