@@ -192,6 +192,7 @@ fn ktap(reports: &[RunReport]) -> String {
             out += &format!("    {word} {} {}\n", m + 1, b.build.driver);
         }
         r.reasons.iter().for_each(|reason| out += &format!("# {reason}\n"));
+        replays(r).iter().for_each(|replay| out += &format!("# replay: {replay}\n"));
         let name = format!("{} {} seed {}", n + 1, r.scenario, r.seed);
         out += &match r.verdict {
             Verdict::Confirmed | Verdict::Passed => format!("ok {name}\n"),
@@ -200,6 +201,14 @@ fn ktap(reports: &[RunReport]) -> String {
         };
     }
     out
+}
+
+/// What repeats the failures of a run or of a campaign.
+fn replays(r: &RunReport) -> Vec<String> {
+    if r.failures.is_empty() && r.verdict == Verdict::Violated {
+        return vec![r.replay.clone()];
+    }
+    r.failures.iter().map(|f| format!("{} ({} x {})", f.replay, f.count, f.driver)).collect()
 }
 
 fn xml(text: &str) -> String {
@@ -233,7 +242,8 @@ fn junit(reports: &[RunReport]) -> String {
             r.seed,
             r.builds.iter().map(|b| b.wall_seconds).fold(0.0, f64::max)
         );
-        let reasons = xml(&r.reasons.join("\n"));
+        let replays = replays(r).into_iter().map(|replay| format!("replay: {replay}"));
+        let reasons = xml(&r.reasons.iter().cloned().chain(replays).collect::<Vec<_>>().join("\n"));
         match r.verdict {
             Verdict::Violated => out += &format!("      <failure message=\"{reasons}\"/>\n"),
             Verdict::Inconclusive => out += &format!("      <skipped message=\"{reasons}\"/>\n"),

@@ -80,9 +80,11 @@ fn ktap_and_junit_tell_the_verdict() {
     let text = ktap(&[report(true, false), report(false, true), report(false, false)]);
     assert!(text.contains("\nok 1 a<b seed 1\n") && text.contains("\nnot ok 2 a<b seed 1\n"), "{text}");
     assert!(text.contains("ok 3 a<b seed 1 # SKIP"), "{text}");
+    assert_eq!(text.matches("# replay: capisim replay x\n").count(), 1, "of the one that failed: {text}");
     let text = junit(&[report(false, true)]);
     assert!(
         text.contains("<testsuite name=\"a&lt;b\" tests=\"1\" failures=\"1\"") && text.contains("<failure "),
         "{text}"
     );
+    assert!(text.contains("replay: capisim replay x"), "{text}");
 }
