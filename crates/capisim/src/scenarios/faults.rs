@@ -55,6 +55,7 @@ pub const FAULTS: &[(&str, &str)] = files![
     "port-stuck-online",
     "power-loss",
     "provision-failed",
+    "psl-error",
     "queue-stalled",
     "residual-mismatch",
     "residual-overrun",
