@@ -110,6 +110,7 @@ Examples:
   capisim run probe                             a scenario of the project
   capisim run my.toml --seed 1..50              a file, many seeds
   capisim run probe --variant flashgt+          the same on another adapter
+  capisim run soak --draw cycles=1667           a number of the scenario's, another one
   capisim run --driver old.ko --driver new.ko   the first is old, the second new
   capisim run --format json > result.json";
 
@@ -258,6 +259,9 @@ pub struct GuestArgs {
     /// Variant of the first adapter; repeated, of the next ones, which are added if the scenario has fewer.
     #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(machine::scenario::shape::VARIANTS))]
     pub variant: Vec<String>,
+    /// Number, or range of numbers, for a `[draw]` of the scenario: `cycles=1000`, `lba=8..64`; may be repeated.
+    #[arg(long, value_name = "NAME=RANGE")]
+    pub draw: Vec<String>,
     /// Where results go.
     #[arg(long, value_name = "DIR", default_value = "target/capisim")]
     pub out: PathBuf,

@@ -74,6 +74,7 @@ pub fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
         memory: bundle.memory.clone(),
         lun: bundle.lun.clone(),
         variant: bundle.variant.clone(),
+        draw: bundle.draw.clone(),
         ..GuestArgs::default()
     };
     let guest = Guest::open(&args)?;

@@ -13,7 +13,10 @@ use machine::Record;
 use machine::adapters::{self, Stores};
 use machine::engine::{self, Branch, Host, Setup, Status, Wish};
 use machine::report::{Build, BuildReport, Role, RunReport};
-use machine::scenario::{LunSpec, Scenario, check, units::parse_size};
+use machine::scenario::{
+    LunSpec, Scenario, check,
+    units::{parse_draw, parse_size},
+};
 use std::path::{Path, PathBuf};
 
 /// A run: scenario, guest and drivers, everything read and checked.
@@ -46,6 +49,7 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
         machine.cmdline.clone_from(cmdline);
     }
     variants(scenario, &args.variant)?;
+    args.draw.iter().try_for_each(|d| draw(scenario, d))?;
     let luns = args.lun.iter().map(|l| LunArg::parse(l)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(adapter), false) = (scenario.adapters.first_mut(), luns.is_empty()) {
         let spec =
@@ -55,6 +59,21 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
         return Err(Error::Usage("--lun: there is no adapter in this machine".into()));
     }
     Ok(luns)
+}
+
+/// Gives one of the scenario's draws another range, or one number.
+fn draw(scenario: &mut Scenario, text: &str) -> Result<(), Error> {
+    let usage = |why: String| Error::Usage(format!("--draw {text}: {why}"));
+    let (name, range) = text.split_once('=').ok_or_else(|| usage("write NAME=RANGE".into()))?;
+    let range = if range.contains("..") { range.into() } else { format!("{range}..{range}") };
+    let drawn = parse_draw(&range).map_err(usage)?;
+    let names: Vec<&str> = scenario.draws.keys().map(String::as_str).collect();
+    let unknown = match names.as_slice() {
+        [] => "the scenario draws no numbers".into(),
+        names => format!("the scenario draws {}", names.join(", ")),
+    };
+    *scenario.draws.get_mut(name).ok_or_else(|| usage(unknown))? = drawn;
+    Ok(())
 }
 
 /// Gives the adapters other variants; the last adapter is copied for those that the scenario lacks.
@@ -313,6 +332,7 @@ pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64)
         cmdline: args.cmdline.clone(),
         lun: args.lun.clone(),
         variant: args.variant.clone(),
+        draw: args.draw.clone(),
         kernel: FileId::of(&guest.kernel_path)?,
         initrd: guest.initrd.as_deref().map(FileId::of).transpose()?,
         module: ids(&args.module)?,
@@ -444,6 +464,27 @@ mod tests {
             let said = refused(memory, guests, whole, free);
             assert_eq!(said.is_some(), what.is_some(), "{memory} {guests}: {said:?}");
             assert!(what.is_none_or(|w| said.as_ref().is_some_and(|s| s.contains(w))), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_draw_takes_a_number_or_a_range() {
+        let text = "schema = 1\nname = \"x\"\n[draw]\ncycles = \"60..60\"\n";
+        let scenario = machine::scenario::parse(text).expect("good");
+        for (given, low, high) in [("cycles=7", 7, 7), ("cycles=1..9", 1, 9)] {
+            let mut scenario = scenario.clone();
+            draw(&mut scenario, given).expect("good");
+            assert_eq!((scenario.draws["cycles"].low, scenario.draws["cycles"].high), (low, high), "{given}");
+        }
+        for (bad, why) in [
+            ("cycles", "write NAME=RANGE"),
+            ("cycles=9..1", "9..1"),
+            ("cycles=x", "x..x"),
+            ("rounds=1", "the scenario draws cycles"),
+        ] {
+            let error = draw(&mut scenario.clone(), bad).expect_err(bad);
+            assert_eq!(error.exit_code(), 2, "{bad}");
+            assert!(error.to_string().contains(why), "{bad}: {error}");
         }
     }
 

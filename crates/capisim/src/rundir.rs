@@ -34,6 +34,9 @@ pub struct Bundle {
     /// Variants of the adapters as on the command line.
     #[serde(default)]
     pub variant: Vec<String>,
+    /// Draws as on the command line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draw: Vec<String>,
     /// Kernel file.
     pub kernel: FileId,
     /// First file system that was given.
