@@ -1,6 +1,7 @@
 //! Results on standard output: a table for people, JSON, KTAP, JUnit.
 
 use crate::cli::Format;
+use machine::guest::GuestReport;
 use machine::oracle::{Removal, Violation};
 use machine::report::{BuildReport, RunReport, Verdict};
 use std::io::Write;
@@ -90,8 +91,48 @@ fn table(report: &RunReport, color: bool) -> String {
             out += &format!("  | {line}\n");
         }
         b.cpus.iter().for_each(|cpu| out += &format!("  {cpu}\n"));
+        if let Some(scene) = &b.at_violation {
+            out += &format!(
+                "tasks ({}) at the first violation, t={:.3} s:\n",
+                b.build.driver,
+                scene.at_ns as f64 / 1e9
+            );
+            out += &guest(scene);
+        }
+        if !b.guest.is_empty() {
+            out +=
+                &format!("tasks ({}) at the end, t={:.3} s:\n", b.build.driver, b.guest.at_ns as f64 / 1e9);
+            out += &guest(&b.guest);
+        }
     }
     out + &format!("replay    {}\n", report.replay)
+}
+
+/// Tasks of processes and those that wait for a mutex, and the mutexes.
+fn guest(g: &GuestReport) -> String {
+    const CALLERS: usize = 6;
+    let mut out = String::new();
+    for t in &g.tasks {
+        let signals: Vec<String> = t.signals.iter().map(u32::to_string).collect();
+        let pending = match (t.signal_pending, signals.is_empty()) {
+            (_, false) => format!("  signals pending: {}", signals.join(" ")),
+            (true, true) => "  told to look for signals".into(),
+            (false, true) => String::new(),
+        };
+        let waits = t.waits_for.as_ref().map(|m| format!("  waits for mutex {m}")).unwrap_or_default();
+        let cpu = t.cpu.map(|c| format!(" on cpu {c}")).unwrap_or_default();
+        out += &format!("  task {}/{} {}{cpu}{pending}{waits}\n", t.name, t.pid, t.state);
+        let stack: Vec<&str> = t.stack.iter().take(CALLERS).map(String::as_str).collect();
+        if !stack.is_empty() {
+            out += &format!("       {}\n", stack.join(" < "));
+        }
+    }
+    for m in &g.mutexes {
+        let name = m.name.as_ref().map(|n| format!(" {n}")).unwrap_or_default();
+        let owner = m.owner.as_deref().unwrap_or("nobody");
+        out += &format!("  mutex {}{name}: {owner} has it, waiting: {}\n", m.address, m.waiters.join(" "));
+    }
+    out
 }
 
 /// A campaign as a table.

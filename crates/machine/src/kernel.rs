@@ -48,6 +48,7 @@ pub struct Segment {
 pub struct Symbols {
     by_name: BTreeMap<String, Vec<Symbol>>,
     by_address: BTreeMap<u64, String>,
+    data: BTreeMap<u64, String>,
 }
 
 /// One symbol.
@@ -74,9 +75,22 @@ impl Symbols {
             let symbol =
                 Symbol { address: s.address(), local_entry: local_entry(other), size: s.size(), section };
             symbols.by_name.entry(name.to_owned()).or_default().push(symbol);
-            if s.kind() == object::SymbolKind::Text {
-                symbols.by_address.insert(s.address(), name.to_owned());
-            }
+            match s.kind() {
+                object::SymbolKind::Text => symbols.by_address.insert(s.address(), name.to_owned()),
+                object::SymbolKind::Data => symbols.data.insert(s.address(), name.to_owned()),
+                _ => None,
+            };
+        }
+        symbols
+    }
+    /// Symbols at these addresses, for tests.
+    #[cfg(test)]
+    pub fn of(list: &[(&str, u64)]) -> Symbols {
+        let mut symbols = Symbols::default();
+        for (name, address) in list {
+            let symbol = Symbol { address: *address, local_entry: 0, size: 4, section: 1 };
+            symbols.by_name.insert((*name).to_owned(), vec![symbol]);
+            symbols.by_address.insert(*address, (*name).to_owned());
         }
         symbols
     }
@@ -88,6 +102,10 @@ impl Symbols {
     pub fn at(&self, address: u64) -> Option<(&str, u64)> {
         let (start, name) = self.by_address.range(..=address).next_back()?;
         Some((name, address - start))
+    }
+    /// The data object that begins at `address`.
+    pub fn data_at(&self, address: u64) -> Option<&str> {
+        self.data.get(&address).map(String::as_str)
     }
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {

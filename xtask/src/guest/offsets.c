@@ -52,6 +52,9 @@ static const struct capisim_entry table[] __attribute__((used, section(".capisim
 #ifdef CONFIG_KALLSYMS
 	FIELD(module, kallsyms),
 	FIELD(module, sect_attrs),
+	FIELD(mod_kallsyms, symtab),
+	FIELD(mod_kallsyms, num_symtab),
+	FIELD(mod_kallsyms, strtab),
 #endif
 	CONSTANT(MODULE_STATE_LIVE),
 	CONSTANT(MODULE_STATE_COMING),
@@ -59,6 +62,9 @@ static const struct capisim_entry table[] __attribute__((used, section(".capisim
 
 	FIELD(task_struct, thread_info),
 	NAMED("task_struct.thread_info.flags", task_struct, thread_info.flags),
+#ifdef CONFIG_SMP
+	NAMED("task_struct.thread_info.cpu", task_struct, thread_info.cpu),
+#endif
 	FIELD(task_struct, __state),
 	FIELD(task_struct, stack),
 	FIELD(task_struct, flags),
@@ -76,12 +82,14 @@ static const struct capisim_entry table[] __attribute__((used, section(".capisim
 	FIELD(task_struct, comm),
 	FIELD(task_struct, files),
 	FIELD(task_struct, signal),
+	FIELD(task_struct, thread_node),
 	FIELD(task_struct, pending),
 	NAMED("task_struct.pending.signal", task_struct, pending.signal),
 	FIELD(task_struct, thread),
 	NAMED("task_struct.thread.ksp", task_struct, thread.ksp),
 	NAMED("task_struct.thread.regs", task_struct, thread.regs),
 	SIZE(task_struct),
+	FIELD(signal_struct, thread_head),
 	FIELD(signal_struct, shared_pending),
 	NAMED("signal_struct.shared_pending.signal", signal_struct, shared_pending.signal),
 	FIELD(signal_struct, flags),

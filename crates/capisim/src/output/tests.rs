@@ -27,6 +27,8 @@ fn build(driver: &str, role: Role, violated: bool) -> BuildReport {
         steps: BTreeMap::new(),
         console: vec!["last line".into()],
         cpus: vec![],
+        at_violation: None,
+        guest: Default::default(),
     }
 }
 

@@ -18,11 +18,11 @@ mod triggers;
 mod view;
 mod watches;
 
+pub use crate::guest::{GuestOffsets, GuestReport};
 pub use branch::{Branch, Hashing, NoBranch, Strategy, Trunk};
 pub use console::strip_time;
 pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
-pub use view::GuestOffsets;
 
 use crate::kernel::KernelImage;
 use crate::oracle::{Removal, Violation};
@@ -176,4 +176,8 @@ pub struct Outcome {
     pub console: Vec<String>,
     /// Where each CPU is: function and callers, innermost first.
     pub cpus: Vec<String>,
+    /// What the guest's tasks did when the first required oracle was violated.
+    pub at_violation: Option<GuestReport>,
+    /// What the guest's tasks do, if all is not well.
+    pub guest: GuestReport,
 }

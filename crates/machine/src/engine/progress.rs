@@ -8,6 +8,7 @@ use super::inject::Faults;
 use super::symbols::SymbolTable;
 use super::triggers::Triggers;
 use super::watches::Watches;
+use crate::guest::GuestReport;
 use crate::oracle::{Judge, Violation};
 use crate::scenario::Scenario;
 use fabric::Ticks;
@@ -54,6 +55,8 @@ pub(super) struct Progress<'a> {
     /// Steps whose condition was met and that are to be looked at.
     pub queue: VecDeque<usize>,
     pub branching: Branching,
+    /// What the guest's tasks did when the first required oracle was violated.
+    pub scene: Option<GuestReport>,
 }
 
 impl<'a> Progress<'a> {
@@ -87,6 +90,7 @@ impl<'a> Progress<'a> {
             ending: None,
             queue: VecDeque::new(),
             branching: Branching::Before,
+            scene: None,
         }
     }
 }

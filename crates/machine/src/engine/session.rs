@@ -5,14 +5,16 @@ use super::console::{Console, Trouble};
 use super::progress::{Branching, Progress};
 use super::symbols::SymbolTable;
 use super::triggers::{Happening, Knowledge, Target};
-use super::view::{GuestOffsets, View};
+use super::view::View;
 use super::watches::Hit;
 use super::{Class, Ended, Host, Outcome, Setup, Status, Wish};
 use crate::build::{BuildError, MachineConfig};
+use crate::guest::{GuestOffsets, GuestReport, Inspector};
 use crate::machine::{Machine, Stop};
 use crate::oracle::{Removal, Violation};
 use crate::scenario::{Scenario, What, check};
 use fabric::{Record, Ticks, Value};
+use std::collections::BTreeMap;
 
 /// Device number of records that the engine writes.
 pub const ENGINE: u32 = 0;
@@ -156,6 +158,9 @@ impl<'a, 'h> Session<'a, 'h> {
         }
         self.collect();
         self.state.judge.tick(self.now());
+        if self.state.scene.is_none() && !self.state.judge.violations.is_empty() {
+            self.state.scene = Some(self.guest());
+        }
         self.fire_due();
         self.decide();
         match stop {
@@ -387,6 +392,7 @@ impl<'a, 'h> Session<'a, 'h> {
         self.state.judge.finish(now);
         let (class, removal) = (self.class(ended), self.state.judge.removal());
         let wanted = hashing == Hashing::Always || !self.state.judge.violations.is_empty();
+        let well = class == Class::Finished && self.state.judge.violations.is_empty();
         let mut findings = std::mem::take(&mut self.state.judge.findings);
         findings.append(&mut self.state.complaints);
         let reach = self.scenario.oracle.must_reach.iter().enumerate();
@@ -410,8 +416,15 @@ impl<'a, 'h> Session<'a, 'h> {
             state_hash: wanted.then(|| self.machine.state_hash()),
             console: self.state.console.tail(),
             cpus: (0..self.machine.cpus().len()).map(|n| self.place(n)).collect(),
+            at_violation: self.state.scene.take(),
+            guest: if well { GuestReport::default() } else { self.guest() },
         };
         (outcome, self.machine)
+    }
+    /// What the guest's tasks do now.
+    pub fn guest(&self) -> GuestReport {
+        let symbols = self.state.table.kernel();
+        Inspector::new(&self.machine, &self.offsets, symbols).report(&BTreeMap::new())
     }
     /// Where a CPU is, for people.
     fn place(&self, cpu: usize) -> String {

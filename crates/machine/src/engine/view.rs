@@ -1,52 +1,10 @@
 //! The guest's kernel structures, seen from outside and never changed.
 
+use crate::guest::{GuestOffsets, linked};
 use crate::machine::Machine;
-
-/// Offsets and constants of one kernel, compiled from its own headers by
-/// `xtask guest`. A kernel without them can be booted, but conditions on
-/// tasks cannot be evaluated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GuestOffsets {
-    /// `paca_struct.current`.
-    pub current: Option<u64>,
-    /// `task_struct.thread_info.flags`.
-    pub thread_flags: Option<u64>,
-    /// `TIF_SIGPENDING`, a bit number.
-    pub sigpending: Option<u64>,
-    /// `task_struct.__state`.
-    pub state: Option<u64>,
-    /// `task_struct.pid`.
-    pub pid: Option<u64>,
-    /// `task_struct.comm`.
-    pub comm: Option<u64>,
-    /// `mutex.owner`.
-    pub mutex_owner: Option<u64>,
-}
-
-impl GuestOffsets {
-    /// Takes what `get` knows, by the keys of `offsets.toml`.
-    pub fn lookup(get: impl Fn(&str) -> Option<u64>) -> GuestOffsets {
-        GuestOffsets {
-            current: get("paca_struct.current"),
-            thread_flags: get("task_struct.thread_info.flags"),
-            sigpending: get("TIF_SIGPENDING"),
-            state: get("task_struct.__state"),
-            pid: get("task_struct.pid"),
-            comm: get("task_struct.comm"),
-            mutex_owner: get("mutex.owner"),
-        }
-    }
-    /// True if tasks and mutexes can be read.
-    pub fn complete(&self) -> bool {
-        let all = [self.current, self.thread_flags, self.sigpending, self.state, self.mutex_owner];
-        all.iter().all(Option::is_some)
-    }
-}
 
 /// Deepest stack that is followed.
 const MAX_FRAMES: usize = 48;
-/// Low bits of `mutex.owner` that are flags (MUTEX_FLAGS, kernel/locking).
-const MUTEX_FLAGS: u64 = 7;
 
 /// What one CPU is doing.
 pub struct View<'a> {
@@ -104,7 +62,7 @@ impl<'a> View<'a> {
     /// The task that owns a mutex; 0 if none does.
     pub fn mutex_owner(&self, mutex: u64) -> Option<u64> {
         let owner = self.machine.read_kernel_u64(mutex.wrapping_add(self.offsets.mutex_owner?))?;
-        Some(owner & !MUTEX_FLAGS)
+        Some(owner & !crate::guest::MUTEX_FLAGS)
     }
     /// Name of the current task and its pid, for people.
     pub fn task_name(&self) -> String {
@@ -114,9 +72,4 @@ impl<'a> View<'a> {
         let pid = pid.map(|p| format!("/{p}")).unwrap_or_default();
         format!("{}{pid}", comm.unwrap_or_else(|| "?".into()))
     }
-}
-
-/// The linked address of kernel code that may run in real mode.
-pub fn linked(address: u64) -> u64 {
-    if address >> 60 == 0 { address | crate::kernel::LINEAR_MAP } else { address }
 }

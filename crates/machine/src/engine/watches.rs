@@ -1,7 +1,8 @@
 //! Watched functions: entries, returns, sleeping tasks, mutex slow paths.
 
 use super::symbols::{Function, SymbolTable};
-use super::view::{GuestOffsets, View};
+use super::view::View;
+use crate::guest::GuestOffsets;
 use crate::machine::Machine;
 use crate::scenario::{Scenario, What};
 use std::collections::{BTreeMap, BTreeSet};

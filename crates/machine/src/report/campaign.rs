@@ -218,6 +218,8 @@ fn fold(build: Build, lines: &[Line]) -> BuildReport {
         steps: BTreeMap::new(),
         console: vec![],
         cpus: vec![],
+        at_violation: None,
+        guest: Default::default(),
         build,
     }
 }

@@ -6,6 +6,7 @@ pub mod campaign;
 mod tests;
 
 use crate::engine::{Class, Outcome};
+use crate::guest::GuestReport;
 use crate::oracle::{Removal, Violation};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,12 @@ pub struct BuildReport {
     /// Where each CPU was at the end.
     #[serde(default)]
     pub cpus: Vec<String>,
+    /// What the guest's tasks did when the first required oracle was violated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_violation: Option<GuestReport>,
+    /// What the guest's tasks did at the end, if all was not well.
+    #[serde(default, skip_serializing_if = "GuestReport::is_empty")]
+    pub guest: GuestReport,
 }
 
 /// Name of the oracle whose violations are bypasses.
@@ -152,6 +159,8 @@ impl BuildReport {
             steps: outcome.steps,
             console: outcome.console,
             cpus: outcome.cpus,
+            at_violation: outcome.at_violation,
+            guest: outcome.guest,
             build,
         }
     }

@@ -22,6 +22,8 @@ fn build(role: Role, violated: &[&str], reached: u64) -> BuildReport {
         steps: BTreeMap::new(),
         console: vec![],
         cpus: vec![],
+        at_violation: None,
+        guest: Default::default(),
     }
 }
 

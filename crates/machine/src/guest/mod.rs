@@ -1,4 +1,21 @@
-//! Looking into the guest from outside, without side effects.
+//! Looking into the guest from outside, without side effects: memory,
+//! structures of the kernel, its tasks, modules and mutexes. Whatever is read
+//! was written by the guest: every pointer is checked, every walk is bounded.
+
+pub mod inspect;
+mod modules;
+mod mutexes;
+pub mod offsets;
+mod stack;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+pub use inspect::{GuestReport, Inspector, MutexReport, TaskReport};
+pub use modules::LoadedModule;
+pub use mutexes::{MUTEX_FLAGS, Mutex};
+pub use offsets::GuestOffsets;
+pub use tasks::{Running, Task};
 
 use crate::machine::Machine;
 use cpu::mmu::radix;
@@ -52,4 +69,14 @@ impl Machine {
         let n = (0..max).take_while(|&i| self.read_kernel(ea + i as u64, &mut b[i..=i]) && b[i] != 0).count();
         (n > 0 || self.kernel_address(ea).is_some()).then(|| String::from_utf8_lossy(&b[..n]).into_owned())
     }
+}
+
+/// The linked address of kernel code that may run in real mode.
+pub fn linked(address: u64) -> u64 {
+    if address >> 60 == 0 { address | crate::kernel::LINEAR_MAP } else { address }
+}
+
+/// True for an address of the kernel's quadrant.
+pub(crate) fn is_kernel(address: u64) -> bool {
+    address >> 60 == 0xC
 }
