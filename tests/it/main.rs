@@ -5,3 +5,4 @@ mod determinism;
 mod oracle;
 mod privtest;
 mod snapshot;
+mod verify;

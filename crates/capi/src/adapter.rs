@@ -423,6 +423,9 @@ impl<A: SavedAfu> PciFunction for Adapter<A> {
     fn saved(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("model states have a postcard form")
     }
+    fn listing(&self) -> Vec<(String, String)> {
+        fabric::listing::listing("", self)
+    }
     fn restore(&mut self, saved: &[u8]) -> Result<(), BadState> {
         *self = Adapter::from_saved(saved)?;
         Ok(())

@@ -86,6 +86,9 @@ pub enum Verb {
         after_help = "Examples:\n  capisim check scenarios/*.toml\n  capisim check --print-schema > docs/scenario.schema.json"
     )]
     Check(CheckArgs),
+    /// One of the two runs of `run --verify`: answers questions on standard input.
+    #[command(hide = true)]
+    VerifySide(SideArgs),
     /// Tell what this host has and lacks.
     Doctor,
     /// Print completions for a shell.
@@ -112,6 +115,7 @@ Examples:
   capisim run probe --variant flashgt+          the same on another adapter
   capisim run soak --draw cycles=1667           a number of the scenario's, another one
   capisim run --driver old.ko --driver new.ko   the first is old, the second new
+  capisim run probe --verify                    twice, in two processes, compared down to the instruction
   capisim run --format json > result.json";
 
 const AB_EXAMPLES: &str = "\
@@ -307,6 +311,25 @@ pub struct RunArgs {
     /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell.
     #[arg(long)]
     pub bisect_codes: bool,
+    /// Runs every build twice, in two processes, and compares them at marks; if they differ, finds the instruction, register, page or event that begins it (exit code 4).
+    #[arg(long)]
+    pub verify: bool,
+    /// Disturbs the second run, to test --verify itself: `gpr:CPU:REGISTER:BIT@N`, `memory:ADDRESS:BIT@N`, `schedule@N`, `event@N`.
+    #[arg(long, value_name = "WHAT@N", requires = "verify", hide = true)]
+    pub verify_perturb: Option<String>,
+}
+
+/// `verify-side`.
+#[derive(Args, Debug)]
+pub struct SideArgs {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// Which of its drivers, from 0.
+    #[arg(long, default_value_t = 0)]
+    pub driver: usize,
+    /// What is disturbed.
+    #[arg(long)]
+    pub perturb: Option<String>,
 }
 
 /// `replay`.

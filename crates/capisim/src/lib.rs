@@ -20,6 +20,7 @@ pub mod scenarios;
 pub mod shrink;
 pub mod stop;
 pub mod terminal;
+pub mod verify;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Verb, When};
@@ -60,6 +61,7 @@ fn perform(cli: &Cli, color: bool) -> Result<i32, Error> {
         Verb::Shrink(args) => shrink::shrink(args, cli.progress),
         Verb::List(args) => lists::list(args),
         Verb::Check(args) => lists::check(args),
+        Verb::VerifySide(args) => verify::side::process(args),
         Verb::Doctor => lists::doctor(),
         Verb::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "capisim", &mut std::io::stdout());

@@ -9,6 +9,7 @@ use crate::progress::{Meter, Progress};
 use crate::rundir::{self, Bundle, FileId, Logs};
 use crate::scenarios::{DEFAULT, Source};
 use crate::stop::Stop;
+use crate::verify::{self, perturb::Perturbation};
 use machine::Record;
 use machine::adapters::{self, Stores};
 use machine::engine::{self, Branch, Host, Setup, Status, Wish};
@@ -193,13 +194,18 @@ fn run_one(
     let builds = builds(guest, &job.drivers)?;
     preflight(job, guest)?;
     announce(job, guest, seed, &builds);
-    check_memory(&job.scenario, builds.len())?;
+    let verify = args.verify.then_some(args.verify_perturb.as_deref());
+    verify.flatten().map(Perturbation::parse).transpose()?;
+    check_memory(&job.scenario, if args.verify { 2 } else { builds.len() })?;
     let dir = rundir::create(&args.guest.out, &job.scenario.name, seed)?;
     let recorded = || {
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         let mut bundle = bundle(job, guest, &args.guest, seed)?;
         bundle.save(&dir)?;
-        let reports = execute(job, guest, seed, builds, &dir, progress, stop)?;
+        let reports = match verify {
+            Some(perturb) => verify::execute(job, builds, &dir, perturb, progress, stop)?,
+            None => execute(job, guest, seed, builds, &dir, progress, stop)?,
+        };
         if stop.code().is_none() {
             bundle.state_hash = reports.iter().map(|r| r.state_hash.clone()).collect();
             bundle.save(&dir)?;
@@ -360,11 +366,7 @@ pub fn execute(
             .into_iter()
             .enumerate()
             .map(|(n, build)| {
-                let dir = match build.role {
-                    Role::Old => dir.join("old"),
-                    Role::New => dir.join("new"),
-                    Role::Single => dir.to_owned(),
-                };
+                let dir = logs(dir, build.role);
                 let driver = job.drivers.get(n).map(PathBuf::as_path);
                 let meter = progress.start(&build.driver);
                 scope.spawn(move |_| execute_one(job, guest, seed, build, driver, &dir, meter, stop))
@@ -373,6 +375,15 @@ pub fn execute(
         threads.into_iter().map(|t| t.join().unwrap_or_else(|p| Err(panicked(&*p)))).collect::<Vec<_>>()
     });
     results.unwrap_or_else(|p| vec![Err(panicked(&*p))]).into_iter().collect()
+}
+
+/// Where the logs of a build's run go.
+pub fn logs(dir: &Path, role: Role) -> PathBuf {
+    match role {
+        Role::Old => dir.join("old"),
+        Role::New => dir.join("new"),
+        Role::Single => dir.to_owned(),
+    }
 }
 
 /// A panic of the model as an error.

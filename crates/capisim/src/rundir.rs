@@ -202,12 +202,16 @@ impl Logs {
     }
     /// An event.
     pub fn event(&mut self, record: &Record) {
-        let _ = writeln!(self.events, "{}", json_line(record));
+        self.line(&json_line(record));
+    }
+    /// An event that is a line already.
+    pub fn line(&mut self, line: &str) {
+        let _ = writeln!(self.events, "{line}");
     }
 }
 
 /// A record as one line of JSON.
-fn json_line(record: &Record) -> String {
+pub fn json_line(record: &Record) -> String {
     let mut object = serde_json::Map::new();
     object.insert("at_ns".into(), record.at.0.into());
     object.insert("device".into(), record.device.into());

@@ -13,6 +13,7 @@ pub mod cx;
 pub mod hash;
 pub mod image;
 pub mod inject;
+pub mod listing;
 pub mod memory;
 pub mod pci;
 pub mod rng;

@@ -226,6 +226,28 @@ impl GuestMemory {
             }
         }
     }
+    /// Pages that differ from the image that the memory was last saved to or
+    /// restored from, or from zeroes if it never was; ascending.
+    pub fn changed_pages(&self) -> Vec<u32> {
+        let mut pages = self.dirty.borrow().clone();
+        pages.sort_unstable();
+        let mut now = [0u8; PAGE];
+        pages.retain(|&i| {
+            self.read_bytes(u64::from(i) << PAGE_SHIFT, &mut now);
+            let before = self.base_image.as_ref().and_then(|b| b.page(i)).unwrap_or(&[0; PAGE]);
+            now != *before
+        });
+        pages
+    }
+    /// Adds these pages to a hash.
+    pub fn hash_changes(&self, h: &mut StateHasher) {
+        let mut page = [0u8; PAGE];
+        for i in self.changed_pages() {
+            self.read_bytes(u64::from(i) << PAGE_SHIFT, &mut page);
+            h.bytes(&i.to_le_bytes());
+            h.bytes(&page);
+        }
+    }
     /// The contents now. From here on only pages that are stored to have to
     /// be put back by [`Self::restore`] of this image.
     pub fn save(&mut self) -> Arc<MemoryImage> {

@@ -91,6 +91,10 @@ pub trait PciFunction: std::any::Any {
     /// The saved form of the function's whole state, for snapshots and the
     /// state hash.
     fn saved(&self) -> Vec<u8>;
+    /// The values of that state by their paths, for tools that compare.
+    fn listing(&self) -> Vec<(String, String)> {
+        crate::listing::listing("saved", &self.saved())
+    }
     /// Takes on the state whose [`PciFunction::saved`] form this is; its own
     /// is untouched if that is not one.
     fn restore(&mut self, saved: &[u8]) -> Result<(), BadState>;

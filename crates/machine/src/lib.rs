@@ -20,9 +20,11 @@ pub mod policy;
 pub mod report;
 pub mod scenario;
 pub mod snapshot;
+mod state;
 
 pub use build::{BuildError, MachineConfig};
+pub use fabric::memory::PAGE;
 pub use fabric::{BadState, Record, Ticks, Value};
 pub use kernel::{KernelError, KernelImage, Symbols};
-pub use machine::{Machine, Stop};
+pub use machine::{Machine, Mark, Stop};
 pub use snapshot::{CannotSave, Snapshot};

@@ -10,7 +10,6 @@ use crate::mishap::Slowness;
 use crate::nest::NestMmu;
 use crate::policy::Policy;
 use cpu::{CodeCache, Cpu, Env, Exit};
-use fabric::hash::StateHasher;
 use fabric::pci::Invalidate;
 use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
 use powernv::{Action, MemoryLayout, Platform, PlatformConfig, RebootKind};
@@ -35,6 +34,19 @@ pub enum Stop {
     Reboot(RebootKind),
     /// Every CPU is idle for ever: nothing is due.
     Dead,
+    /// The mark is reached; a run that goes on does as if it had not stopped.
+    Mark,
+}
+
+/// Where to stop without any effect on the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mark {
+    /// When exactly so many instructions have retired, in the middle of a
+    /// round if need be: the machine can be looked at there, not saved.
+    Instruction(u64),
+    /// Between two rounds, when at least so many have retired and nothing
+    /// waits to be taken: the machine can be saved there.
+    Round(u64),
 }
 
 /// Where a round stands when the machine stopped in the middle of it.
@@ -72,6 +84,10 @@ impl Clockwork {
         self.schedule.branch(seed);
         self.darn.branch(seed);
     }
+    /// Draws and forgets, which no run does: for [`crate::engine::Walk::disturb`].
+    pub fn draw_once(&mut self) {
+        self.schedule.below(2);
+    }
 }
 
 /// One simulated machine.
@@ -83,8 +99,11 @@ pub struct Machine {
     pub(crate) nest: NestMmu,
     trace: Trace,
     pub(crate) clock: Clockwork,
-    doorbells: Vec<u32>,
-    invalidations: Vec<Invalidate>,
+    pub(crate) doorbells: Vec<u32>,
+    pub(crate) invalidations: Vec<Invalidate>,
+    /// MMIO loads of the current turn that have not been waited for.
+    mmio_loads: u64,
+    mark: Option<Mark>,
 }
 
 impl Machine {
@@ -134,6 +153,8 @@ impl Machine {
             clock,
             doorbells: vec![],
             invalidations: vec![],
+            mmio_loads: 0,
+            mark: None,
         }
     }
 
@@ -166,6 +187,30 @@ impl Machine {
         self.trace.take();
         self.doorbells.clear();
         self.invalidations.clear();
+        self.mmio_loads = 0;
+    }
+    /// Stops there once, with [`Stop::Mark`].
+    pub fn set_mark(&mut self, mark: Option<Mark>) {
+        self.mark = mark;
+    }
+    /// Takes the mark if the machine, between two rounds, is at it.
+    fn at_mark(&mut self) -> bool {
+        let there = match self.mark {
+            None => false,
+            Some(Mark::Instruction(n)) => self.instructions() >= n,
+            Some(Mark::Round(n)) => self.instructions() >= n && !self.has_activity(),
+        };
+        if there {
+            self.mark = None;
+        }
+        there
+    }
+    /// What is left of a turn before a mark inside it.
+    fn before_mark(&self, left: u64) -> u64 {
+        match self.mark {
+            Some(Mark::Instruction(n)) => left.min(n.saturating_sub(self.instructions())),
+            _ => left,
+        }
     }
     /// Console output of a terminal since the last call.
     pub fn take_output(&mut self, terminal: usize) -> Vec<u8> {
@@ -204,19 +249,6 @@ impl Machine {
         self.code.unwatch(ra);
     }
 
-    /// Hash of everything that can influence the future.
-    pub fn state_hash(&self) -> u128 {
-        let mut h = StateHasher::new();
-        h.state(&self.cpus);
-        h.state(&self.platform);
-        for function in self.platform.functions() {
-            h.bytes(&function.saved());
-        }
-        h.state(&(&self.nest, &self.clock, &self.doorbells, &self.invalidations));
-        self.mem.hash_into(&mut h);
-        h.finish()
-    }
-
     /// Runs until `limit` or until something happens.
     pub fn run(&mut self, limit: Ticks, inject: &mut dyn Injector) -> Stop {
         loop {
@@ -226,6 +258,9 @@ impl Machine {
             if self.clock.round.is_none() {
                 if self.clock.now >= limit {
                     return Stop::Limit;
+                }
+                if self.at_mark() {
+                    return Stop::Mark;
                 }
                 self.fire_due(inject);
                 if !self.start_round(limit) {
@@ -320,7 +355,17 @@ impl Machine {
                 return None;
             };
             let left = round.quantum - round.used;
-            let (exit, used) = self.run_cpu(n, left, inject);
+            if matches!(self.mark, Some(Mark::Instruction(_))) && self.at_mark() {
+                return Some(Stop::Mark);
+            }
+            let (exit, used) = self.run_cpu(n, self.before_mark(left), inject);
+            if exit == Exit::Budget && used < left {
+                self.clock.round.as_mut().expect("a round is open").used += used;
+                continue;
+            }
+            if exit != Exit::Watched {
+                self.settle(n);
+            }
             let round = self.clock.round.as_mut().expect("a round is open");
             // `firmware_return` retires the trap word after the run: without
             // its count a call that returns to the entry would take no time.
@@ -391,15 +436,22 @@ impl Machine {
         };
         let mut env = Env { mem: &self.mem, platform: &mut bus };
         let exit = self.cpus[n].run(&mut env, &mut self.code, budget);
-        let loads = bus.mmio_loads;
+        self.mmio_loads += bus.mmio_loads;
+        self.clock.timebase_floor = self.cpus[n].timebase_floor;
+        (exit, self.cpus[n].retired - before)
+    }
+
+    /// What CPU `n` has done until now reaches the others, and it waits for
+    /// its loads. Who only looks at a watched instruction leaves it away, and
+    /// has no effect on the run.
+    pub fn settle(&mut self, n: usize) {
+        let loads = std::mem::take(&mut self.mmio_loads);
         if let Some(extra) = self.clock.slowness.mmio_load(self.clock.now).filter(|_| loads > 0) {
             // Deviates: the CPU waits at the end of its quantum for all the
             // loads in it, not at each of them.
             self.clock.slowness.stall(n, self.clock.now + Ticks(extra.0.saturating_mul(loads)));
         }
-        self.clock.timebase_floor = self.cpus[n].timebase_floor;
         self.deliver_queues(n);
-        (exit, self.cpus[n].retired - before)
     }
 
     /// A doorbell exception for the CPU with this `pir`.

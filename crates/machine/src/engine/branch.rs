@@ -169,7 +169,7 @@ impl<'a> Trunk<'a> {
         let machine = self.machine.take().expect("one branch at a time");
         let Trunk { scenario, offsets, slice, .. } = *self;
         let state = self.progress.clone();
-        let mut session = Session { machine, scenario, host, offsets, slice, state };
+        let mut session = Session { machine, scenario, host, offsets, slice, state, turn: None };
         session.branch(branch);
         let ended = loop {
             if let Pause::Ended(ended) = session.play() {

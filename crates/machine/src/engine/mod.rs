@@ -16,6 +16,7 @@ pub mod symbols;
 mod tests;
 mod triggers;
 mod view;
+mod walk;
 mod watches;
 
 pub use crate::guest::{GuestOffsets, GuestReport};
@@ -23,6 +24,7 @@ pub use branch::{Branch, Hashing, NoBranch, Strategy, Trunk};
 pub use console::strip_time;
 pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
+pub use walk::{Bit, Kept, Place, Walk};
 
 use crate::kernel::KernelImage;
 use crate::oracle::{Removal, Violation};

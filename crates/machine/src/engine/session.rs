@@ -29,12 +29,16 @@ pub(super) struct Session<'a, 'h> {
     pub offsets: GuestOffsets,
     pub slice: Ticks,
     pub state: Progress<'a>,
+    /// The limit of the turn that a mark has interrupted.
+    pub turn: Option<Ticks>,
 }
 
 /// Why a run stands still.
 pub(super) enum Pause {
     /// It is at its branch point.
     Branch,
+    /// The machine is at its mark.
+    Mark,
     /// It is over.
     Ended(Ended),
 }
@@ -47,7 +51,7 @@ pub fn run(setup: Setup<'_>, branch: Option<&Branch>, host: &mut dyn Host) -> Re
         match (session.play(), branch) {
             (Pause::Ended(ended), _) => return Ok(session.finish(ended, Hashing::Always).0),
             (Pause::Branch, Some(branch)) => session.branch(branch),
-            (Pause::Branch, None) => {}
+            (Pause::Branch, None) | (Pause::Mark, _) => {}
         }
     }
 }
@@ -71,7 +75,7 @@ impl<'a, 'h> Session<'a, 'h> {
         let full = check::symbols(scenario).into_iter();
         let full = full.filter_map(|n| Some((n.text.clone(), table.check(&n.text)?))).collect();
         let state = Progress::new(scenario, table, full, seed);
-        let mut session = Session { machine, scenario, host, offsets, slice, state };
+        let mut session = Session { machine, scenario, host, offsets, slice, state, turn: None };
         session.start();
         Ok(session)
     }
@@ -98,9 +102,14 @@ impl<'a, 'h> Session<'a, 'h> {
         self.machine.now()
     }
 
-    /// Goes on to the branch point or to the end.
+    /// Goes on to the mark, the branch point or the end.
     pub fn play(&mut self) -> Pause {
         loop {
+            if let Some(limit) = self.turn.take()
+                && let Some(pause) = self.turn(limit)
+            {
+                return pause;
+            }
             if let Some(ended) = self.over() {
                 return Pause::Ended(ended);
             }
@@ -118,11 +127,18 @@ impl<'a, 'h> Session<'a, 'h> {
                     Wish::Stop => return Pause::Ended(Ended::Stopped),
                 }
             }
-            let stop = self.machine.run(self.limit(), &mut self.state.faults);
-            if let Some(ended) = self.stopped(stop) {
-                return Pause::Ended(ended);
-            }
+            self.turn = Some(self.limit());
         }
+    }
+
+    /// One turn of the machine, or what was left of it at a mark.
+    fn turn(&mut self, limit: Ticks) -> Option<Pause> {
+        let stop = self.machine.run(limit, &mut self.state.faults);
+        if stop == Stop::Mark {
+            self.turn = Some(limit);
+            return Some(Pause::Mark);
+        }
+        self.stopped(stop).map(Pause::Ended)
     }
 
     /// Whether the run has come to its end.
@@ -154,6 +170,7 @@ impl<'a, 'h> Session<'a, 'h> {
 
     fn stopped(&mut self, stop: Stop) -> Option<Ended> {
         if let Stop::Watch { cpu } = stop {
+            self.machine.settle(cpu);
             self.watched(cpu);
         }
         self.collect();
@@ -176,7 +193,7 @@ impl<'a, 'h> Session<'a, 'h> {
                 self.guest_trouble("no-progress", "every CPU is idle for ever");
                 Some(Ended::NoProgress)
             }
-            Stop::Limit | Stop::Activity | Stop::Watch { .. } => None,
+            Stop::Limit | Stop::Activity | Stop::Mark | Stop::Watch { .. } => None,
         }
     }
 
