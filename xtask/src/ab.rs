@@ -1,8 +1,10 @@
 //! `cargo xtask ab`: the same schedules on the pre-fix and the stock driver.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
+use machine::report::campaign::Line;
 use machine::report::{RunReport, Verdict};
 
 use crate::guest;
@@ -34,22 +36,24 @@ pub fn run(args: &Args) -> ExitCode {
 const SCHEDULES: u64 = 24;
 const SCENARIO: &str = "release-during-remove";
 
-/// A small campaign, whole; again in two shards, one of them cut off in the
-/// middle and resumed, and merged; a failure replayed. The number of checks.
+/// A small campaign, whole and booted for itself; again from snapshots in the
+/// cache and in two shards, one of them cut off in the middle and resumed, and
+/// merged; a part of it from power-on; a failure replayed. The number of checks.
 pub fn check() -> Result<u64, String> {
     let out = root().join("target/capisim/ab-check");
     // What an earlier check left says nothing.
     let _ = std::fs::remove_dir_all(&out);
-    let whole = campaign(&out.join("whole"), "1/1", None)?;
+    let whole = campaign(&out.join("whole"), "1/1", &["--no-snapshot-cache"])?;
     expect(whole.verdict == Verdict::Confirmed, || format!("{:?}: {:?}", whole.verdict, whole.reasons))?;
     let counts: Vec<u64> = whole.builds.iter().map(|b| b.schedules).collect();
     expect(counts == [SCHEDULES, SCHEDULES], || format!("{counts:?} schedules"))?;
     replays(&whole)?;
-    campaign(&out.join("one"), "1/2", None)?;
-    campaign(&out.join("two"), "2/2", None)?;
+    campaign(&out.join("one"), "1/2", &[])?;
+    campaign(&out.join("two"), "2/2", &[])?;
     let cut = folder(&out.join("two"))?;
     shorten(&cut.join(SCENARIO).join("schedules.jsonl"))?;
-    campaign(&out.join("two"), "2/2", Some(&cut))?;
+    let dir = cut.display().to_string();
+    campaign(&out.join("two"), "2/2", &["--resume", &dir])?;
     let mut merge = program();
     merge
         .arg("merge")
@@ -60,7 +64,13 @@ pub fn check() -> Result<u64, String> {
         .arg(out.join("all"));
     let merged = report(merge)?;
     expect(summary(&merged) == summary(&whole), || "merged shards differ from the whole campaign".into())?;
-    Ok(4)
+    campaign(&out.join("power-on"), "1/24", &["--from-power-on"])?;
+    let booted = schedules(&folder(&out.join("whole"))?)?;
+    for (part, many) in [("one", SCHEDULES), ("two", SCHEDULES), ("power-on", 2)] {
+        same(&booted, &schedules(&folder(&out.join(part))?)?, many)
+            .map_err(|text| format!("{part}: {text}"))?;
+    }
+    Ok(7)
 }
 
 fn expect(good: bool, text: impl FnOnce() -> String) -> Result<(), String> {
@@ -72,13 +82,35 @@ fn summary(r: &RunReport) -> Vec<(u64, u64, u64, u64)> {
     r.builds.iter().map(|b| (b.schedules, b.failures, b.bugs, b.instructions)).collect()
 }
 
-fn campaign(out: &Path, shard: &str, resume: Option<&Path>) -> Result<RunReport, String> {
+/// Every line of this campaign without what the clock says, by schedule and build.
+type Schedules = BTreeMap<(u64, String), Line>;
+
+fn schedules(campaign: &Path) -> Result<Schedules, String> {
+    let path = campaign.join(SCENARIO).join("schedules.jsonl");
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let line = |text: &str| {
+        let line: Line = serde_json::from_str(text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(((line.schedule, line.driver.clone()), Line { wall_us: 0, restore_us: 0, ..line }))
+    };
+    text.lines().map(line).collect()
+}
+
+/// Each of the `many` schedules of `part` came to the same state as in `whole`, in as many instructions, with the same to
+/// be said about it.
+fn same(whole: &Schedules, part: &Schedules, many: u64) -> Result<(), String> {
+    expect(part.len() as u64 == many, || format!("{} schedules", part.len()))?;
+    for (key, line) in part {
+        expect(!line.state_hash.is_empty(), || format!("{key:?} has no state hash"))?;
+        expect(whole.get(key) == Some(line), || format!("{key:?} differs: {line:?}, {:?}", whole.get(key)))?;
+    }
+    Ok(())
+}
+
+fn campaign(out: &Path, shard: &str, more: &[&str]) -> Result<RunReport, String> {
     let mut command = program();
     command.args(["ab", "pre-fix", "stock", SCENARIO, "--format", "json", "--progress", "never"]);
-    command.arg("--schedules").arg(SCHEDULES.to_string()).args(["--shard", shard]).arg("--out").arg(out);
-    if let Some(dir) = resume {
-        command.arg("--resume").arg(dir);
-    }
+    command.arg("--schedules").arg(SCHEDULES.to_string()).args(["--shard", shard, "--hash-all"]).args(more);
+    command.arg("--out").arg(out);
     report(command)
 }
 

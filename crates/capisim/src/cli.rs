@@ -168,6 +168,15 @@ pub struct CampaignArgs {
     /// Goes on with the campaign in this folder; the rest of the command line has to be the same.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    /// Boots instead of beginning with a snapshot of an earlier campaign, and keeps none.
+    #[arg(long)]
+    pub no_snapshot_cache: bool,
+    /// Takes the state hash of every schedule, not of failures alone (`schedules.jsonl`).
+    #[arg(long)]
+    pub hash_all: bool,
+    /// Runs each schedule from power-on, without snapshots: a check of them that takes seconds a schedule.
+    #[arg(long)]
+    pub from_power_on: bool,
     /// Ends the campaign at the first failure (of two builds: of the new one).
     #[arg(long)]
     pub fail_fast: bool,
@@ -214,6 +223,9 @@ pub struct ExploreArgs {
     /// Driver under test: a file, or `stock` or `pre-fix`.
     #[arg(long, value_name = "FILE|NAME", default_value = "stock")]
     pub driver: String,
+    /// Begins with the snapshot in this file; it is made if it is not there, and refused if it is of something else.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_snapshot_cache")]
+    pub snapshot: Option<PathBuf>,
     /// The campaign.
     #[command(flatten)]
     pub campaign: CampaignArgs,

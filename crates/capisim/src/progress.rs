@@ -101,6 +101,13 @@ impl Meter {
             None => eprintln!("{:12} {wall:6.0}s {}", self.name, text(wall)),
         }
     }
+    /// Says something that stays.
+    pub fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
     /// Wall-clock seconds since the start.
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()

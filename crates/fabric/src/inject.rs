@@ -1,6 +1,7 @@
 //! Fault injection: a model asks at named points whether to misbehave.
 
 use crate::time::Ticks;
+use serde::{Deserialize, Serialize};
 
 /// A place and moment at which a fault may be injected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Point<'a> {
 }
 
 /// What the scenario wants done at a [`Point`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// Finish the operation this much later.
     Hold(Ticks),

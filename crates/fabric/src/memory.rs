@@ -28,6 +28,11 @@ pub const PAGE_SHIFT: u32 = 12;
 /// Bytes of a page.
 pub const PAGE: usize = 1 << PAGE_SHIFT;
 
+/// Size of the memory that who asks for `bytes` gets: whole 64 KiB.
+pub fn rounded(bytes: u64) -> u64 {
+    bytes.max(1).checked_next_multiple_of(1 << 16).unwrap_or(u64::MAX << 16)
+}
+
 /// The host could not give the memory.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot map {bytes} bytes of guest memory: {reason}; give the guest less memory (--memory)")]
@@ -71,7 +76,7 @@ unsafe impl Send for GuestMemory {}
 impl GuestMemory {
     /// Zeroed memory of `bytes`, rounded up to 64 KiB.
     pub fn new(bytes: u64) -> Result<GuestMemory, OutOfMemory> {
-        let len = bytes.max(1).next_multiple_of(1 << 16);
+        let len = rounded(bytes);
         let fail = |reason: String| OutOfMemory { bytes: len, reason };
         let size = usize::try_from(len).map_err(|e| fail(e.to_string()))?;
         let region = MmapRegionBuilder::<()>::new(size)

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod report;
 pub mod scenario;
 pub mod snapshot;
+pub mod snapshot_file;
 mod state;
 
 pub use build::{BuildError, MachineConfig};

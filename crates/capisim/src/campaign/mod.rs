@@ -5,6 +5,7 @@ mod ledger;
 mod merge;
 mod pool;
 
+use crate::artifacts;
 use crate::cli::{AbArgs, CampaignArgs, ExploreArgs, Format, GuestArgs, When};
 use crate::error::Error;
 use crate::guest::Guest;
@@ -13,11 +14,13 @@ use crate::progress::Progress;
 use crate::run::{self, Job};
 use crate::rundir::{self, Bundle};
 use crate::scenarios::{self, Source};
+use crate::snapshots::Keep;
 use crate::stop::Stop;
 use ledger::{Identity, Ledger};
-use machine::engine::Branch;
+use machine::engine::{self, Branch, Hashing};
 use machine::report::campaign::{Campaign, Line};
 use machine::report::{Build, RunReport};
+use machine::snapshot_file::Facts;
 pub use merge::merge;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +29,8 @@ pub fn ab(args: &AbArgs, progress: When, color: bool) -> Result<i32, Error> {
     let marked = || scenarios::all().map(|(name, _)| *name).filter(|n| is_for_ab(n)).map(str::to_owned);
     let names = if args.scenario.is_empty() { marked().collect() } else { args.scenario.clone() };
     let drivers = [args.old.clone(), args.new.clone()];
-    Command { names: &names, drivers: &drivers, args: &args.campaign, guest: &args.guest }
+    let keep = if args.campaign.no_snapshot_cache { Keep::Nowhere } else { Keep::in_cache()? };
+    Command { names: &names, drivers: &drivers, args: &args.campaign, guest: &args.guest, keep }
         .perform(progress, color)
 }
 
@@ -37,7 +41,12 @@ fn is_for_ab(name: &str) -> bool {
 /// `capisim explore`.
 pub fn explore(args: &ExploreArgs, progress: When, color: bool) -> Result<i32, Error> {
     let (names, drivers) = ([args.scenario.clone()], [args.driver.clone()]);
-    Command { names: &names, drivers: &drivers, args: &args.campaign, guest: &args.guest }
+    let keep = match &args.snapshot {
+        Some(file) => Keep::File(file.clone()),
+        None if args.campaign.no_snapshot_cache => Keep::Nowhere,
+        None => Keep::in_cache()?,
+    };
+    Command { names: &names, drivers: &drivers, args: &args.campaign, guest: &args.guest, keep }
         .perform(progress, color)
 }
 
@@ -46,6 +55,7 @@ struct Command<'a> {
     drivers: &'a [String],
     args: &'a CampaignArgs,
     guest: &'a GuestArgs,
+    keep: Keep,
 }
 
 impl Command<'_> {
@@ -111,12 +121,13 @@ impl Command<'_> {
         }
         run::announce(job, guest, self.args.seed, &builds);
         let jobs = self.args.jobs.unwrap_or_else(cores).max(1);
-        run::check_memory(&job.scenario, jobs * 2)?;
+        run::check_memory(&job.scenario, jobs + builds.len())?;
         let identity = Identity::new(job, guest, &builds, self.args)?;
         let mut ledger = Ledger::open(dir, &identity)?;
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         let last = self.args.first.saturating_add(self.args.schedules);
         let wanted: Vec<u64> = (self.args.first..last).filter(|s| shard.has(s - self.args.first)).collect();
+        let facts = facts(job, guest, &builds, &identity);
         let work = pool::Work {
             job,
             guest,
@@ -125,6 +136,10 @@ impl Command<'_> {
             wanted: &wanted,
             strategy: self.args.strategy(),
             jobs,
+            hashing: if self.args.hash_all { Hashing::Always } else { Hashing::OfFailures },
+            from_power_on: self.args.from_power_on,
+            keep: &self.keep,
+            facts: &facts,
         };
         let meter = progress.start(&job.scenario.name);
         pool::run(&work, &mut ledger, self.args.fail_fast, meter, stop)?;
@@ -183,6 +198,33 @@ impl Command<'_> {
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         bundle.save(dir)
     }
+}
+
+/// What the snapshot of each build is made of. The scenario counts whole: what
+/// it watches and awaits acts from the start.
+fn facts(job: &Job, guest: &Guest, builds: &[Build], identity: &Identity) -> Vec<Facts> {
+    let machine = &job.scenario.machine;
+    let of = |(build, image): (&Build, &String)| {
+        let facts = [
+            ("version of capisim", env!("CARGO_PKG_VERSION").to_owned()),
+            ("build of capisim", identity.program.clone()),
+            ("kernel", identity.kernel.clone()),
+            ("driver", build.sha256.clone()),
+            ("number of CPUs", machine.cpus.to_string()),
+            ("memory", format!("{} bytes", machine.memory)),
+            ("command line", format!("`{}`", machine.cmdline)),
+            ("seed", identity.seed.to_string()),
+            ("scenario", identity.scenario.clone()),
+            ("guest image (programs and modules)", image.clone()),
+            (
+                "layout of the kernel's structures",
+                artifacts::hash_bytes(format!("{:?}", guest.offsets).as_bytes()),
+            ),
+            ("time between two looks at the host", format!("{} ns", engine::DEFAULT_SLICE.0)),
+        ];
+        Facts(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    };
+    builds.iter().zip(&identity.image).map(of).collect()
 }
 
 #[allow(clippy::disallowed_methods)] // The program, unlike the model, may look at its host.

@@ -39,7 +39,7 @@ impl Session<'_, '_> {
         if job.verb == "insmod" || job.verb == "rmmod" {
             let file = target.rsplit('/').next().unwrap_or(&target);
             let module = file.trim_end_matches(".ko").replace('-', "_");
-            self.state.dialogue.module_jobs.insert(job.name.clone(), (job.verb, module));
+            self.state.dialogue.module_jobs.insert(job.name.clone(), (job.verb.to_owned(), module));
         }
         if job.verb == "insmod" && !target.contains('/') {
             target = format!("/lib/modules/{target}.ko");

@@ -1,14 +1,14 @@
 //! Many runs with one beginning: up to its branch point a run is the same for
 //! all, beyond it each draws from a seed of its own.
 
-use super::progress::Progress;
-use super::session::{Pause, Session};
+use super::branch_point::{BranchPoint, Point};
+use super::session::{self, Pause, Session};
 use super::{Host, Outcome, Setup};
 use crate::build::BuildError;
 use crate::machine::Machine;
 use crate::policy::{Policy, Priorities};
 use crate::scenario::Scenario;
-use crate::snapshot::{CannotSave, Snapshot};
+use crate::snapshot::CannotSave;
 use fabric::{BadState, Rng, Ticks};
 use serde::{Deserialize, Serialize};
 
@@ -72,32 +72,24 @@ pub enum NoBranch {
     /// Its state cannot be saved.
     #[error(transparent)]
     Save(#[from] CannotSave),
+    /// A branch point that is of another setup.
+    #[error(transparent)]
+    Restore(#[from] BadState),
     /// The run ended before its branch point.
     #[error("the run ended before its branch point")]
     Ended(Box<Outcome>),
 }
 
-/// A run that stands at its branch point.
+/// A machine that stands at the branch point of a run, and goes back there.
 pub struct Trunk<'a> {
     scenario: &'a Scenario,
     offsets: super::GuestOffsets,
     slice: Ticks,
     /// `None` only while a branch runs.
     machine: Option<Machine>,
-    snapshot: Snapshot,
-    progress: Progress<'a>,
+    point: BranchPoint<'a>,
     /// The machine stands there now.
     rewound: bool,
-    at: Point,
-}
-
-/// Where a run stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
-    /// Virtual time.
-    pub now: Ticks,
-    /// Instructions retired.
-    pub instructions: u64,
 }
 
 impl Session<'_, '_> {
@@ -120,22 +112,34 @@ impl<'a> Trunk<'a> {
     pub fn grow(setup: Setup<'a>, host: &mut dyn Host) -> Result<Trunk<'a>, NoBranch> {
         let scenario = setup.scenario;
         let (offsets, slice) = (setup.offsets, setup.slice);
-        let mut session = Session::new(setup, host)?;
+        let mut session = Session::still(setup, host)?;
+        session.state.judge.remember();
+        session.start();
         if let Pause::Ended(ended) = session.play() {
             return Err(NoBranch::Ended(Box::new(session.finish(ended, Hashing::Always).0)));
         }
-        let snapshot = session.machine.save()?;
-        let at = Point { now: session.machine.now(), instructions: session.machine.instructions() };
-        let Session { machine, state: progress, .. } = session;
-        Ok(Trunk { scenario, offsets, slice, machine: Some(machine), snapshot, progress, rewound: true, at })
+        let Session { mut machine, state, .. } = session;
+        let point = BranchPoint::new(&mut machine, state)?;
+        Ok(Trunk { scenario, offsets, slice, machine: Some(machine), point, rewound: true })
+    }
+    /// Another machine at a branch point that was reached before, with the same setup.
+    ///
+    /// # Errors
+    /// The machine cannot be built, or the branch point is of another setup.
+    pub fn plant(setup: Setup<'a>, point: BranchPoint<'a>) -> Result<Trunk<'a>, NoBranch> {
+        let Setup { scenario, kernel, offsets, slice, seed, initrd, adapters, .. } = setup;
+        let machine = session::machine(scenario, kernel, seed, initrd, adapters)?;
+        let mut trunk = Trunk { scenario, offsets, slice, machine: Some(machine), point, rewound: false };
+        trunk.rewind()?;
+        Ok(trunk)
     }
     /// Where it stands.
     pub fn at(&self) -> Point {
-        self.at
+        self.point.at
     }
-    /// The machine there.
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    /// The run there.
+    pub fn point(&self) -> &BranchPoint<'a> {
+        &self.point
     }
     /// Bytes of memory that the last branch has changed.
     pub fn dirty_bytes(&self) -> u64 {
@@ -148,8 +152,8 @@ impl<'a> Trunk<'a> {
     pub fn rewind(&mut self) -> Result<(), BadState> {
         if !self.rewound {
             let machine = self.machine.as_mut().expect("one branch at a time");
-            machine.restore(&self.snapshot)?;
-            self.progress.watches.set_again(machine);
+            machine.restore(&self.point.snapshot)?;
+            self.point.progress.watches.set_again(machine);
             self.rewound = true;
         }
         Ok(())
@@ -168,7 +172,7 @@ impl<'a> Trunk<'a> {
         self.rewound = false;
         let machine = self.machine.take().expect("one branch at a time");
         let Trunk { scenario, offsets, slice, .. } = *self;
-        let state = self.progress.clone();
+        let state = self.point.progress.clone();
         let mut session = Session { machine, scenario, host, offsets, slice, state, turn: None };
         session.branch(branch);
         let ended = loop {

@@ -1,5 +1,6 @@
 //! What the kernel says on its console, as far as it tells how a run went.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Lines kept for reports.
@@ -8,7 +9,7 @@ const TAIL: usize = 40;
 const MAX_LINE: usize = 4096;
 
 /// A line that means trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trouble {
     /// `WARNING: CPU: …`.
     Warn,
@@ -39,7 +40,7 @@ const PATTERNS: &[(&str, Trouble)] = &[
 ];
 
 /// Assembles lines and remembers the last ones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Console {
     partial: Vec<u8>,
     tail: VecDeque<String>,

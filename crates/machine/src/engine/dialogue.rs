@@ -3,19 +3,20 @@
 use super::helper::{Channel, Message};
 use super::session::Session;
 use super::triggers::Happening;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What an internal job finds out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Question {
     /// Load address of a module's section.
     Section(String, String),
     /// PCI address for a placeholder, from a `uevent` file.
-    Address(&'static str),
+    Address(String),
 }
 
 /// Where the conversation stands.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Dialogue {
     pub channel: Channel,
     /// The helper has said hello.
@@ -32,9 +33,9 @@ pub(super) struct Dialogue {
     /// Actors not yet spawned.
     awaited: Vec<String>,
     /// Placeholders of texts.
-    pub places: BTreeMap<&'static str, String>,
+    pub places: BTreeMap<String, String>,
     /// Modules that jobs load or unload, by job: verb and module.
-    pub module_jobs: BTreeMap<String, (&'static str, String)>,
+    pub module_jobs: BTreeMap<String, (String, String)>,
 }
 
 /// Placeholders for the addresses of AFU and card, by adapter: the stock
@@ -114,7 +115,7 @@ impl Session<'_, '_> {
         if let Some((verb, module)) = self.state.dialogue.module_jobs.remove(name)
             && values.get("rc").is_some_and(|rc| rc == "0")
         {
-            self.module_changed(verb, &module);
+            self.module_changed(&verb, &module);
         }
         self.happen(&Happening::Actor { name, event: word, words: &words });
     }
@@ -134,8 +135,11 @@ impl Session<'_, '_> {
         self.ask_sections(None);
         let adapters = if errors == 0 { self.scenario.adapters.len() } else { 0 };
         for (n, (afu, card)) in PLACES.iter().enumerate().take(adapters) {
-            self.ask(Question::Address(afu), &format!("/sys/class/scsi_host/host{n}/device/../uevent"));
-            self.ask(Question::Address(card), &format!("/sys/class/cxl/card{n}/device/uevent"));
+            self.ask(
+                Question::Address((*afu).to_owned()),
+                &format!("/sys/class/scsi_host/host{n}/device/../uevent"),
+            );
+            self.ask(Question::Address((*card).to_owned()), &format!("/sys/class/cxl/card{n}/device/uevent"));
         }
         let scenario = self.scenario;
         for actor in &scenario.actors {

@@ -1,5 +1,6 @@
 //! The line protocol to our init in the guest, docs/guest-protocol.md.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Longest line to the guest (protocol section 2).
@@ -109,7 +110,7 @@ pub fn parse(line: &str) -> Option<(u64, Message)> {
 }
 
 /// Our end of the channel.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Channel {
     open: bool,
     last_sent: u64,

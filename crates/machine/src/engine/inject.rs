@@ -1,8 +1,9 @@
 //! Faults of a scenario: decides at an injection point what happens there.
 
-use crate::faults::Part;
+use crate::faults::{Fault, Part};
 use crate::scenario::{Condition, FaultEffect, Injection, Operation, Scenario, What};
 use fabric::{Effect, Injector, Point, Ticks};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One fault that waits for operations.
@@ -55,7 +56,7 @@ impl Meets {
 }
 
 /// A fault that acted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acted {
     /// Index of the step.
     pub step: usize,
@@ -72,7 +73,63 @@ pub struct Faults {
     acted: Vec<Acted>,
 }
 
+/// What distinguishes a fault that has waited for operations from one that is
+/// new: the rest is the scenario's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stood {
+    step: usize,
+    effect: Effect,
+    seen: u64,
+    armed: bool,
+    until: Ticks,
+}
+
+/// How the faults of a run stand; see [`Faults::standing`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    rules: Vec<Stood>,
+    elements: BTreeMap<String, Vec<u64>>,
+    acted: Vec<Acted>,
+}
+
 impl Faults {
+    /// How they stand.
+    pub fn standing(&self) -> Standing {
+        let stood =
+            |r: &Rule| Stood { step: r.step, effect: r.effect, seen: r.seen, armed: r.armed, until: r.until };
+        Standing {
+            rules: self.rules.iter().map(stood).collect(),
+            elements: self.elements.clone(),
+            acted: self.acted.clone(),
+        }
+    }
+    /// The faults of `scenario` as they stood; nothing if these are of another.
+    pub fn stand(scenario: &Scenario, seed: u64, standing: &Standing) -> Option<Faults> {
+        let mut faults = Faults::new(scenario, seed);
+        let waiting = faults.rules.len();
+        let mut armed: BTreeMap<usize, usize> = BTreeMap::new();
+        for stood in standing.rules.get(waiting..)? {
+            let injection = scenario.steps.get(stood.step)?.inject.as_ref()?;
+            let way = Fault::find(&injection.fault.text)?.way(injection.way.as_ref().map(|w| &*w.text))?;
+            // A step fires once, and then arms its parts in their order.
+            let nth = armed.entry(stood.step).or_default();
+            let part = way.parts.iter().filter(|p| matches!(p, Part::At { .. })).nth(*nth)?;
+            *nth += 1;
+            faults.arm(stood.step, injection, part, None, Ticks(0));
+        }
+        for (rule, stood) in faults.rules.iter_mut().zip(&standing.rules) {
+            if rule.step != stood.step {
+                return None;
+            }
+            (rule.effect, rule.seen, rule.armed, rule.until) =
+                (stood.effect, stood.seen, stood.armed, stood.until);
+        }
+        if standing.acted.iter().any(|a| a.step >= scenario.steps.len()) {
+            return None;
+        }
+        (faults.elements, faults.acted) = (standing.elements.clone(), standing.acted.clone());
+        Some(faults)
+    }
     /// The faults of `scenario`, with what is drawn taken from `seed`.
     pub fn new(scenario: &Scenario, seed: u64) -> Faults {
         let mut rules = vec![];

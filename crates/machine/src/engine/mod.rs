@@ -4,12 +4,14 @@
 
 mod act;
 pub mod branch;
+pub mod branch_point;
 mod console;
 mod dialogue;
 mod faulty;
 pub mod helper;
 pub mod inject;
 mod progress;
+mod saved;
 mod session;
 pub mod symbols;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod watches;
 
 pub use crate::guest::{GuestOffsets, GuestReport};
 pub use branch::{Branch, Hashing, NoBranch, Strategy, Trunk};
+pub use branch_point::{BranchPoint, Point};
 pub use console::strip_time;
 pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
@@ -164,6 +167,8 @@ pub struct Outcome {
     pub reached: BTreeMap<String, u64>,
     /// When each step fired, in nanoseconds.
     pub steps: BTreeMap<String, u64>,
+    /// Where it was at its branch point, if it came there.
+    pub branched: Option<Point>,
     /// Points at which a CPU could lose its priority.
     pub points: u64,
     /// How often one lost it because it kept others waiting for too long.

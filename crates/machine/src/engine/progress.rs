@@ -1,16 +1,16 @@
 //! What a run has come to, apart from the machine: a copy of it and a snapshot
 //! of the machine are a run that can be gone on with.
 
-use super::Ended;
 use super::console::{Console, Trouble};
 use super::dialogue::Dialogue;
 use super::inject::Faults;
 use super::symbols::SymbolTable;
 use super::triggers::Triggers;
 use super::watches::Watches;
+use super::{Ended, Point};
 use crate::guest::GuestReport;
 use crate::oracle::{Judge, Violation};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, check};
 use fabric::Ticks;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -57,16 +57,15 @@ pub(super) struct Progress<'a> {
     pub branching: Branching,
     /// What the guest's tasks did when the first required oracle was violated.
     pub scene: Option<GuestReport>,
+    /// Where it was at its branch point.
+    pub branched: Option<Point>,
 }
 
 impl<'a> Progress<'a> {
     /// Nothing has happened yet.
-    pub fn new(
-        scenario: &Scenario,
-        table: SymbolTable<'a>,
-        full: BTreeMap<String, String>,
-        seed: u64,
-    ) -> Progress<'a> {
+    pub fn new(scenario: &Scenario, table: SymbolTable<'a>, seed: u64) -> Progress<'a> {
+        let full = check::symbols(scenario).into_iter();
+        let full = full.filter_map(|n| Some((n.text.clone(), table.check(&n.text)?))).collect();
         let required = scenario.oracle.require.iter();
         let require: Vec<_> = required.map(|r| (r.name.text.clone(), r.within)).collect();
         Progress {
@@ -91,6 +90,7 @@ impl<'a> Progress<'a> {
             queue: VecDeque::new(),
             branching: Branching::Before,
             scene: None,
+            branched: None,
         }
     }
 }

@@ -7,13 +7,14 @@ use super::symbols::SymbolTable;
 use super::triggers::{Happening, Knowledge, Target};
 use super::view::View;
 use super::watches::Hit;
-use super::{Class, Ended, Host, Outcome, Setup, Status, Wish};
+use super::{Class, Ended, Host, Outcome, Point, Setup, Status, Wish};
 use crate::build::{BuildError, MachineConfig};
 use crate::guest::{GuestOffsets, GuestReport, Inspector};
+use crate::kernel::KernelImage;
 use crate::machine::{Machine, Stop};
 use crate::oracle::{Removal, Violation};
-use crate::scenario::{Scenario, What, check};
-use fabric::{Record, Ticks, Value};
+use crate::scenario::{Scenario, What};
+use fabric::{PciFunction, Record, Ticks, Value};
 use std::collections::BTreeMap;
 
 /// Device number of records that the engine writes.
@@ -56,31 +57,45 @@ pub fn run(setup: Setup<'_>, branch: Option<&Branch>, host: &mut dyn Host) -> Re
     }
 }
 
+/// The machine of a scenario, about to boot.
+pub(super) fn machine(
+    scenario: &Scenario,
+    kernel: &KernelImage,
+    seed: u64,
+    initrd: Vec<u8>,
+    adapters: Vec<Box<dyn PciFunction>>,
+) -> Result<Machine, BuildError> {
+    let spec = &scenario.machine;
+    let config = MachineConfig {
+        cpus: spec.cpus,
+        memory: spec.memory,
+        cmdline: spec.cmdline.clone(),
+        seed,
+        quantum: spec.quantum,
+        initrd,
+        adapters,
+    };
+    Machine::new(config, kernel)
+}
+
 impl<'a, 'h> Session<'a, 'h> {
     /// A run about to begin.
     pub fn new(setup: Setup<'a>, host: &'h mut dyn Host) -> Result<Session<'a, 'h>, BuildError> {
-        let Setup { scenario, kernel, modules, offsets, initrd, adapters, seed, slice } = setup;
-        let spec = &scenario.machine;
-        let config = MachineConfig {
-            cpus: spec.cpus,
-            memory: spec.memory,
-            cmdline: spec.cmdline.clone(),
-            seed,
-            quantum: spec.quantum,
-            initrd,
-            adapters,
-        };
-        let machine = Machine::new(config, kernel)?;
-        let table = SymbolTable::new(&kernel.symbols, modules);
-        let full = check::symbols(scenario).into_iter();
-        let full = full.filter_map(|n| Some((n.text.clone(), table.check(&n.text)?))).collect();
-        let state = Progress::new(scenario, table, full, seed);
-        let mut session = Session { machine, scenario, host, offsets, slice, state, turn: None };
+        let mut session = Session::still(setup, host)?;
         session.start();
         Ok(session)
     }
+    /// A run that [`Session::start`] begins.
+    pub fn still(setup: Setup<'a>, host: &'h mut dyn Host) -> Result<Session<'a, 'h>, BuildError> {
+        let Setup { scenario, kernel, modules, offsets, seed, slice, .. } = setup;
+        let machine = machine(scenario, kernel, seed, setup.initrd, setup.adapters)?;
+        let table = SymbolTable::new(&kernel.symbols, modules);
+        let state = Progress::new(scenario, table, seed);
+        Ok(Session { machine, scenario, host, offsets, slice, state, turn: None })
+    }
 
-    fn start(&mut self) {
+    /// Begins it.
+    pub fn start(&mut self) {
         self.state.next_look = self.slice;
         self.state.watches.arm(&mut self.machine, &self.state.table);
         for (n, step) in self.scenario.steps.iter().enumerate() {
@@ -116,6 +131,8 @@ impl<'a, 'h> Session<'a, 'h> {
             // What a step did here may wait to be taken: then after the next turn.
             if self.state.branching == Branching::Due && !self.machine.has_activity() {
                 self.state.branching = Branching::Passed;
+                let (now, instructions) = (self.now(), self.machine.instructions());
+                self.state.branched = Some(Point { now, instructions });
                 return Pause::Branch;
             }
             let now = self.now();
@@ -426,6 +443,7 @@ impl<'a, 'h> Session<'a, 'h> {
                 .chain(self.injections())
                 .collect(),
             steps: self.state.fired.iter().map(|(n, at)| (step_name(n), at.0)).collect(),
+            branched: self.state.branched,
             points: self.machine.policy().counts().0,
             demotions: self.machine.policy().counts().1,
             now,

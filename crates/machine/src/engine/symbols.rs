@@ -4,6 +4,7 @@ use crate::kernel::{Symbol, Symbols};
 use crate::scenario::{Name, Problem};
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSection};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Symbols of a module's file.
@@ -34,7 +35,7 @@ impl ModuleSymbols {
 }
 
 /// A function in the running guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
     /// `function` or `module:function`.
     pub name: String,
@@ -116,6 +117,10 @@ impl<'a> SymbolTable<'a> {
     /// Says where a section of a module was loaded.
     pub fn loaded(&mut self, module: &str, section: &str, address: u64) {
         self.loaded.insert((module.to_owned(), section.to_owned()), address);
+    }
+    /// Where sections of modules were loaded, by module and section.
+    pub fn load_addresses(&self) -> &BTreeMap<(String, String), u64> {
+        &self.loaded
     }
     /// Says that a module is gone.
     pub fn unloaded(&mut self, module: &str) {

@@ -96,6 +96,21 @@ impl Triggers {
         });
         Triggers { watched: watched.collect() }
     }
+    /// How each condition stands, in the scenario's order: armed, and how often met.
+    pub fn standing(&self) -> Vec<(bool, u64)> {
+        self.watched.iter().map(|w| (w.armed, w.count)).collect()
+    }
+    /// The conditions of `scenario` as they stood; nothing if these are of another.
+    pub fn stand(scenario: &Scenario, standing: &[(bool, u64)]) -> Option<Triggers> {
+        let mut all = Triggers::new(scenario);
+        if all.watched.len() != standing.len() {
+            return None;
+        }
+        for (w, (armed, count)) in all.watched.iter_mut().zip(standing) {
+            (w.armed, w.count) = (*armed, *count);
+        }
+        Some(all)
+    }
     /// Shows what happened; the targets that are met by it now.
     pub fn happen(&mut self, happening: &Happening<'_>, known: &Knowledge<'_>) -> Vec<Target> {
         let mut met = vec![];

@@ -5,10 +5,11 @@ use super::view::View;
 use crate::guest::GuestOffsets;
 use crate::machine::Machine;
 use crate::scenario::{Scenario, What};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an instruction is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Purpose {
     /// A function named by a condition is entered.
     Entry(usize),
@@ -18,8 +19,8 @@ enum Purpose {
     Schedule,
     /// A mutex's slow path.
     SlowPath,
-    /// The kernel reports trouble.
-    Trouble(&'static str),
+    /// The kernel reports trouble, by index into [`TROUBLE`].
+    Trouble(usize),
     /// A module uses a lock.
     Point,
 }
@@ -65,7 +66,7 @@ pub enum Hit {
 }
 
 /// A function that conditions name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Named {
     name: String,
     /// Where it is, while it is loaded.
@@ -77,7 +78,7 @@ struct Named {
 }
 
 /// All watches of a run.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Watches {
     named: Vec<Named>,
     slow_path_wanted: bool,
@@ -172,9 +173,9 @@ impl Watches {
                 self.add(machine, entry, Purpose::SlowPath);
             }
         }
-        for (name, what) in TROUBLE {
+        for (n, (name, _)) in TROUBLE.iter().enumerate() {
             if let Some(f) = table.find(name) {
-                self.add(machine, f.entry, Purpose::Trouble(what));
+                self.add(machine, f.entry, Purpose::Trouble(n));
             }
         }
         if self.named.iter().any(|n| n.asleep) {
@@ -193,6 +194,17 @@ impl Watches {
         machine.unwatch_all();
         let known: Vec<u64> = self.purposes.keys().filter_map(|ea| machine.kernel_address(*ea)).collect();
         known.into_iter().for_each(|ra| machine.watch(ra));
+    }
+    /// True if everything in it is there, as it may not be in one that was read from a file.
+    pub fn is_whole(&self) -> bool {
+        let named = |n: usize| n < self.named.len();
+        let known = |p: &Purpose| match p {
+            Purpose::Entry(n) | Purpose::Return(n, _) => named(*n),
+            Purpose::Trouble(n) => *n < TROUBLE.len(),
+            Purpose::Schedule | Purpose::SlowPath | Purpose::Point => true,
+        };
+        self.purposes.values().flatten().all(known)
+            && self.inside.iter().chain(&self.asleep).all(|(n, _)| named(*n))
     }
     fn schedulers(&self, table: &SymbolTable<'_>) -> Vec<u64> {
         ["schedule", "schedule_preempt_disabled"]
@@ -240,7 +252,7 @@ impl Watches {
                 }
                 Purpose::Schedule => hits.extend(self.scheduled(&View::new(machine, offsets, cpu))),
                 Purpose::SlowPath => hits.push(self.slow_path(&View::new(machine, offsets, cpu))),
-                Purpose::Trouble(what) => hits.push(Hit::Trouble(what)),
+                Purpose::Trouble(n) => hits.push(Hit::Trouble(TROUBLE[n].1)),
                 Purpose::Point => {
                     let caller = View::new(machine, offsets, cpu).back_chain()[0];
                     hits.extend(table.in_module(caller).then_some(Hit::Point));

@@ -6,6 +6,7 @@ pub mod docs;
 mod elements;
 mod faults;
 mod guest;
+pub mod heard;
 mod integrity;
 mod left;
 mod llcmd;
@@ -19,6 +20,7 @@ mod table;
 mod tests;
 
 use fabric::{Record, Ticks};
+use heard::{Heard, History};
 use serde::{Deserialize, Serialize};
 pub use table::TABLE;
 
@@ -208,6 +210,8 @@ pub struct Judge {
     pub violations: Vec<Violation>,
     /// Everything else that was seen.
     pub findings: Vec<Violation>,
+    /// What it was shown, if that is kept.
+    heard: Option<History>,
 }
 
 impl Judge {
@@ -225,15 +229,40 @@ impl Judge {
             removal: remove::Follow::default(),
             violations: vec![],
             findings: vec![],
+            heard: None,
+        }
+    }
+    /// Keeps what it is shown from here on: that is its saved form, since an
+    /// oracle is a function of it.
+    pub fn remember(&mut self) {
+        self.heard.get_or_insert_default();
+    }
+    /// What it was shown since [`Judge::remember`]; it is kept no longer.
+    pub fn take_history(&mut self) -> History {
+        self.heard.take().unwrap_or_default()
+    }
+    /// Shows it what another was shown.
+    pub fn relive(&mut self, history: &History) {
+        for heard in history.all() {
+            match heard {
+                Heard::Record(record) => self.record(record),
+                Heard::Time(now) => self.tick(*now),
+            }
         }
     }
     /// Shows a record to all oracles; what they report is new in the lists.
     pub fn record(&mut self, record: &Record) {
+        if let Some(heard) = &mut self.heard {
+            heard.record(record);
+        }
         self.removal.record(record);
         self.each(|oracle, seen| oracle.record(record, seen));
     }
     /// Time has come to `now`.
     pub fn tick(&mut self, now: Ticks) {
+        if let Some(heard) = &mut self.heard {
+            heard.time(now);
+        }
         self.each(|oracle, seen| oracle.tick(now, seen));
     }
     /// The run is over.

@@ -2,7 +2,7 @@
 //! schedule, and what all of them come to.
 
 use super::{BYPASS, Build, BuildReport, KernelReport, Role, RunReport, Verdict};
-use crate::engine::branch::Point;
+use crate::engine::Point;
 use crate::engine::{Class, Ended, Outcome};
 use crate::oracle::{Removal, Violation};
 use crate::scenario::Scenario;
