@@ -39,7 +39,8 @@ pub(super) struct Saved {
     last_sign: Ticks,
     next_look: Ticks,
     ending: Option<(Ticks, Ended)>,
-    scene: Option<GuestReport>,
+    /// As JSON: fields that say nothing are left out of it, which the other form cannot.
+    scene: Option<String>,
 }
 
 impl Saved {
@@ -88,7 +89,7 @@ impl Saved {
             last_sign,
             next_look,
             ending,
-            scene,
+            scene: scene.map(|s| serde_json::to_string(&s).expect("a report has a JSON form")),
         }
     }
     /// The progress that was saved `at` its branch point, and what its oracles were shown.
@@ -126,7 +127,8 @@ impl Saved {
         (p.injected, p.due, p.fired) = (self.injected, self.due, self.fired);
         (p.complaints, p.trouble, p.ending) = (self.complaints, self.trouble, self.ending);
         (p.last_output, p.last_sign, p.next_look) = (self.last_output, self.last_sign, self.next_look);
-        p.scene = self.scene;
+        let scene = self.scene.map(|s| serde_json::from_str::<GuestReport>(&s)).transpose();
+        p.scene = scene.map_err(|_| other("tasks"))?;
         (p.branching, p.branched) = (Branching::Passed, Some(at));
         Ok((p, self.heard))
     }
