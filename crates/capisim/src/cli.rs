@@ -134,7 +134,7 @@ Examples:
 pub enum Drawn {
     /// All that can run do, in random order.
     Random,
-    /// Random priorities that change at lock operations.
+    /// Random priorities that change at lock operations, interrupts, MMIO and where tasks give up their CPU.
     Pct,
 }
 
@@ -156,7 +156,7 @@ pub struct CampaignArgs {
     /// PCT: depth of the bugs looked for.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=8))]
     pub depth: u32,
-    /// PCT: number of lock operations among which priorities change.
+    /// PCT: number of points (lock operations, interrupts, MMIO, tasks that give up their CPU) among which priorities change.
     #[arg(long, value_name = "K", default_value_t = 500)]
     pub points: u64,
     /// Threads (default: as many as the host has cores).

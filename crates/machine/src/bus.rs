@@ -21,6 +21,8 @@ pub(crate) struct Bus<'a> {
     pub invalidations: &'a mut Vec<Invalidate>,
     /// MMIO loads through this bus.
     pub mmio_loads: u64,
+    /// MMIO stores through this bus.
+    pub mmio_stores: u64,
 }
 
 impl Bus<'_> {
@@ -44,6 +46,7 @@ impl CpuPlatform for Bus<'_> {
         self.with_platform(now, |p, w| p.mmio_read(ra, data, w));
     }
     fn mmio_write(&mut self, now: Ticks, ra: u64, data: &[u8]) {
+        self.mmio_stores += 1;
         self.with_platform(now, |p, w| p.mmio_write(ra, data, w));
     }
     fn doorbell(&mut self, pir: u32) {

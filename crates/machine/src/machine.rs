@@ -103,6 +103,7 @@ pub struct Machine {
     pub(crate) invalidations: Vec<Invalidate>,
     /// MMIO loads of the current turn that have not been waited for.
     mmio_loads: u64,
+    mmio_stores: u64,
     mark: Option<Mark>,
 }
 
@@ -154,6 +155,7 @@ impl Machine {
             doorbells: vec![],
             invalidations: vec![],
             mmio_loads: 0,
+            mmio_stores: 0,
             mark: None,
         }
     }
@@ -188,6 +190,7 @@ impl Machine {
         self.doorbells.clear();
         self.invalidations.clear();
         self.mmio_loads = 0;
+        self.mmio_stores = 0;
     }
     /// Stops there once, with [`Stop::Mark`].
     pub fn set_mark(&mut self, mark: Option<Mark>) {
@@ -433,10 +436,12 @@ impl Machine {
             doorbells: &mut self.doorbells,
             invalidations: &mut self.invalidations,
             mmio_loads: 0,
+            mmio_stores: 0,
         };
         let mut env = Env { mem: &self.mem, platform: &mut bus };
         let exit = self.cpus[n].run(&mut env, &mut self.code, budget);
         self.mmio_loads += bus.mmio_loads;
+        self.mmio_stores += bus.mmio_stores;
         self.clock.timebase_floor = self.cpus[n].timebase_floor;
         (exit, self.cpus[n].retired - before)
     }
@@ -446,6 +451,10 @@ impl Machine {
     /// has no effect on the run.
     pub fn settle(&mut self, n: usize) {
         let loads = std::mem::take(&mut self.mmio_loads);
+        // Deviates: a priority changes at the end of the turn, not at the access in it.
+        for _ in 0..loads + std::mem::take(&mut self.mmio_stores) {
+            self.clock.policy.point(n);
+        }
         if let Some(extra) = self.clock.slowness.mmio_load(self.clock.now).filter(|_| loads > 0) {
             // Deviates: the CPU waits at the end of its quantum for all the
             // loads in it, not at each of them.
@@ -493,6 +502,7 @@ impl Machine {
             doorbells: &mut self.doorbells,
             invalidations: &mut self.invalidations,
             mmio_loads: 0,
+            mmio_stores: 0,
         }
     }
 

@@ -30,11 +30,12 @@ pub enum Strategy {
     #[default]
     Random,
     /// Random priorities with `depth` - 1 changes among the first `points`
-    /// operations on locks that modules make, see [`Priorities`].
+    /// lock operations of modules, tasks that give up their CPU in one,
+    /// interrupts and MMIO accesses, see [`Priorities`].
     Pct {
         /// Depth of the bugs that are looked for.
         depth: u32,
-        /// Number of operations.
+        /// Number of points.
         points: u64,
     },
 }
@@ -47,7 +48,7 @@ impl Strategy {
             Strategy::Pct { depth, points } => {
                 let p = 1.0 / (cpus as f64 * (points as f64).powi(depth as i32 - 1));
                 format!(
-                    "PCT over n={cpus} CPUs, k={points} lock operations of modules, d={depth}: each finds a bug of that depth with a probability of at least {p:.1e}"
+                    "PCT over n={cpus} CPUs, k={points} points (lock operations of modules, tasks that give up their CPU there, interrupts, MMIO), d={depth}: each finds a bug of that depth with a probability of at least {p:.1e}"
                 )
             }
         }

@@ -21,8 +21,8 @@ enum Purpose {
     SlowPath,
     /// The kernel reports trouble, by index into [`TROUBLE`].
     Trouble(usize),
-    /// A module uses a lock.
-    Point,
+    /// A priority may change.
+    Point(Whose),
 }
 
 /// What a watched instruction told.
@@ -61,8 +61,19 @@ pub enum Hit {
     },
     /// The kernel entered one of its trouble functions.
     Trouble(&'static str),
-    /// A module uses a lock.
+    /// A priority may change.
     Point,
+}
+
+/// Whose calls of a function count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Whose {
+    /// Those that a module makes.
+    Module,
+    /// Those of a task that is in a module.
+    InModule,
+    /// All.
+    Any,
 }
 
 /// A function that conditions name.
@@ -91,21 +102,30 @@ pub struct Watches {
     asleep: BTreeSet<(usize, u64)>,
 }
 
-/// Kernel functions that modules enter to take or leave locks.
-const LOCKS: &[&str] = &[
-    "mutex_lock",
-    "mutex_lock_interruptible",
-    "mutex_trylock",
-    "mutex_unlock",
-    "down_read",
-    "up_read",
-    "down_write",
-    "up_write",
-    "_raw_spin_lock",
-    "_raw_spin_lock_irqsave",
-    "_raw_spin_unlock_irqrestore",
-    "__raw_spin_unlock",
+/// Kernel functions at whose entry a priority may change: lock operations of
+/// modules, tasks that give up their CPU in a module, interrupts.
+const POINTS: &[(&str, Whose)] = &[
+    ("mutex_lock", Whose::Module),
+    ("mutex_lock_interruptible", Whose::Module),
+    ("mutex_trylock", Whose::Module),
+    ("mutex_unlock", Whose::Module),
+    ("down_read", Whose::Module),
+    ("up_read", Whose::Module),
+    ("down_write", Whose::Module),
+    ("up_write", Whose::Module),
+    ("_raw_spin_lock", Whose::Module),
+    ("_raw_spin_lock_irqsave", Whose::Module),
+    ("_raw_spin_unlock_irqrestore", Whose::Module),
+    ("__raw_spin_unlock", Whose::Module),
+    ("schedule", Whose::InModule),
+    ("schedule_preempt_disabled", Whose::InModule),
+    ("__handle_irq_event_percpu", Whose::Any),
 ];
+
+/// Back chains end in user addresses, which belong to no module.
+fn is_kernel(address: u64) -> bool {
+    address >> 60 == 0xC
+}
 
 /// Kernel functions whose entry is trouble.
 const TROUBLE: &[(&str, &str)] = &[("panic", "panic"), ("die", "oops"), ("__warn", "warn")];
@@ -183,10 +203,12 @@ impl Watches {
             self.schedulers(table);
         }
     }
-    /// Watches the lock operations of modules.
+    /// Watches the functions at which a priority may change.
     pub fn add_points(&mut self, machine: &mut Machine, table: &SymbolTable<'_>) {
-        for function in LOCKS.iter().filter_map(|name| table.find(name)) {
-            self.add(machine, function.entry, Purpose::Point);
+        for (name, whose) in POINTS {
+            if let Some(function) = table.find(name) {
+                self.add(machine, function.entry, Purpose::Point(*whose));
+            }
         }
     }
     /// Sets these watches, and no others, on a machine that has gone another way.
@@ -201,7 +223,7 @@ impl Watches {
         let known = |p: &Purpose| match p {
             Purpose::Entry(n) | Purpose::Return(n, _) => named(*n),
             Purpose::Trouble(n) => *n < TROUBLE.len(),
-            Purpose::Schedule | Purpose::SlowPath | Purpose::Point => true,
+            Purpose::Schedule | Purpose::SlowPath | Purpose::Point(_) => true,
         };
         self.purposes.values().flatten().all(known)
             && self.inside.iter().chain(&self.asleep).all(|(n, _)| named(*n))
@@ -253,9 +275,14 @@ impl Watches {
                 Purpose::Schedule => hits.extend(self.scheduled(&View::new(machine, offsets, cpu))),
                 Purpose::SlowPath => hits.push(self.slow_path(&View::new(machine, offsets, cpu))),
                 Purpose::Trouble(n) => hits.push(Hit::Trouble(TROUBLE[n].1)),
-                Purpose::Point => {
-                    let caller = View::new(machine, offsets, cpu).back_chain()[0];
-                    hits.extend(table.in_module(caller).then_some(Hit::Point));
+                Purpose::Point(whose) => {
+                    let chain = || View::new(machine, offsets, cpu).back_chain();
+                    let counts = match whose {
+                        Whose::Any => true,
+                        Whose::Module => table.in_module(chain()[0]),
+                        Whose::InModule => chain().iter().any(|at| is_kernel(*at) && table.in_module(*at)),
+                    };
+                    hits.extend(counts.then_some(Hit::Point));
                 }
             }
         }
