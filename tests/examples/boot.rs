@@ -13,10 +13,13 @@ use machine::Stop;
 fn main() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = words.get(1).and_then(|text| text.parse::<u64>().ok());
+    if let Some(name) = words.get(2) {
+        machine::executor::choose(name.parse()?);
+    }
     match (words.first().map(String::as_str), number) {
         (Some("hash"), Some(instructions)) => hash(instructions),
         (Some("time"), Some(cpus)) => time(cpus as usize),
-        _ => Err("usage: boot hash INSTRUCTIONS | boot time CPUS".into()),
+        _ => Err("usage: boot hash INSTRUCTIONS [EXECUTOR] | boot time CPUS [EXECUTOR]".into()),
     }
 }
 

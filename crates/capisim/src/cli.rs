@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use machine::engine::Strategy;
+use machine::executor::Executor;
 use std::path::PathBuf;
 
 /// Exit codes, for `--help`.
@@ -22,6 +23,10 @@ pub struct Cli {
     /// When to show progress on standard error.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub progress: When,
+    /// What executes the guest's instructions: interpreter, jit, jit:TIMES (translate what was executed so often) or
+    /// jit:seed=N. No result depends on it [default: the fastest that this build and host have].
+    #[arg(long, global = true)]
+    pub executor: Option<Executor>,
 }
 
 /// A choice that may depend on the terminal.

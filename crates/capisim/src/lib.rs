@@ -26,6 +26,7 @@ pub mod verify;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Verb, When};
 use error::Error;
+use machine::executor;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
@@ -52,6 +53,12 @@ pub fn main_with(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
 }
 
 fn perform(cli: &Cli, color: bool) -> Result<i32, Error> {
+    if let Some(executor) = cli.executor {
+        if !executor.available() {
+            return Err(Error::Environment(lists::NO_TRANSLATOR.into()));
+        }
+        executor::choose(executor);
+    }
     match &cli.verb {
         Verb::Boot(args) => boot::boot(args),
         Verb::Run(args) => run::run(args, cli.progress, color),

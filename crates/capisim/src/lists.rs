@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::guest::{Guest, Mode};
 use crate::scenarios::{self, Source};
 use machine::engine::SymbolTable;
+use machine::executor::Executor;
 use machine::scenario::{check, schema};
 use machine::{adapters, drives, faults, oracle};
 use serde_json::{Value, json};
@@ -136,6 +137,10 @@ fn check_one(name: &str, guest: Option<&Guest>) -> Result<bool, Error> {
     if unknown.is_empty() { Ok(true) } else { Err(source.problems(&unknown)) }
 }
 
+/// Why a build with the translator may not use it.
+pub const NO_TRANSLATOR: &str =
+    "no translator on this host: it needs x86-64 Linux with BMI1, BMI2, LZCNT, POPCNT and executable memory";
+
 /// `capisim doctor`: what this host has, and what to do about the rest.
 pub fn doctor() -> Result<i32, Error> {
     let mut missing = 0;
@@ -159,6 +164,10 @@ pub fn doctor() -> Result<i32, Error> {
         }
         Err(e) => say(false, "guest artifacts", e.to_string()),
     }
+    let executor = Executor::default();
+    let text =
+        if executor.available() { executor.to_string() } else { format!("interpreter: {NO_TRANSLATOR}") };
+    say(true, "executor", text);
     let memory = available_memory();
     let enough = memory.is_none_or(|m| m >= 3 << 30);
     let text = memory

@@ -76,7 +76,9 @@ impl Cpu {
             let ra = cpu.translate_data(env, ea, Access::Read)?;
             let part = &mut bytes[range];
             if !env.mem.read_bytes(ra & !CACHE_INHIBITED, part) {
+                let epoch = env.mem.code_epoch();
                 env.platform.mmio_read(cpu.now(), ra & !CACHE_INHIBITED, part);
+                cpu.look_if_code_changed(env, epoch);
             }
             Ok(())
         })?;
@@ -93,10 +95,21 @@ impl Cpu {
             match env.mem.write_bytes(ra, &bytes[range.clone()]) {
                 Store::Done => {}
                 Store::CodeChanged => cpu.look_soon(),
-                Store::Outside => env.platform.mmio_write(cpu.now(), ra, &bytes[range]),
+                Store::Outside => {
+                    let epoch = env.mem.code_epoch();
+                    env.platform.mmio_write(cpu.now(), ra, &bytes[range]);
+                    cpu.look_if_code_changed(env, epoch);
+                }
             }
             Ok(())
         })
+    }
+
+    /// A device may have stored to decoded code because of an access to it.
+    fn look_if_code_changed(&mut self, env: &Env<'_>, epoch: u64) {
+        if env.mem.code_epoch() != epoch {
+            self.look_soon();
+        }
     }
 
     /// Calls `f` for each part of `ea..ea+len` within one 4 KiB page.

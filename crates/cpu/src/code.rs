@@ -6,6 +6,7 @@ use crate::env::Env;
 use crate::exec::{self, Handler, Step};
 use crate::interrupt::Trap;
 use crate::state::Cpu;
+use crate::translator::{Progress, Translator};
 use fabric::GuestMemory;
 use isa::Word;
 use std::cell::Cell;
@@ -53,12 +54,33 @@ pub struct CodeCache {
     /// By page number: index into `pages` plus one.
     index: Vec<u32>,
     watches: BTreeSet<u64>,
+    translator: Option<Box<dyn Translator>>,
 }
 
 impl CodeCache {
     /// An empty cache.
     pub fn new() -> CodeCache {
         CodeCache::default()
+    }
+    /// From here on hot code is executed by `translator`; by the interpreter
+    /// alone if there is none.
+    pub fn set_translator(&mut self, translator: Option<Box<dyn Translator>>) {
+        self.translator = translator;
+    }
+    /// The translator goes on from `cpu.cia`, which lies in decoded page `id`;
+    /// `None` if there is no translator.
+    #[inline]
+    pub(crate) fn translated(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, id: u32) -> Option<Progress> {
+        let mut translator = self.translator.take()?;
+        let progress = translator.execute(cpu, env, self, id);
+        self.translator = Some(translator);
+        Some(progress)
+    }
+    /// The instruction word at `offset` of page `id`, unless it is watched.
+    pub fn word(&self, mem: &GuestMemory, id: u32, offset: u32) -> Option<Word> {
+        let ra = self.page(id).ra | u64::from(offset & 0xFFC);
+        let word = mem.read::<4>(ra).map(u32::from_le_bytes)?;
+        (!self.watches.contains(&ra)).then_some(Word(word))
     }
     /// The machine wants to see the execution of the instruction at `ra`.
     pub fn watch(&mut self, ra: u64) {
@@ -77,13 +99,16 @@ impl CodeCache {
         }
     }
     fn forget(&mut self, ra: u64) {
-        if let Some(page) = self.find(ra) {
-            page.ops[(ra >> 2) as usize & (OPS - 1)].set(UNDECODED);
+        let number = self.index.get((ra >> 12) as usize).copied().unwrap_or(0);
+        if let Some(id) = number.checked_sub(1) {
+            self.page(id).ops[(ra >> 2) as usize & (OPS - 1)].set(UNDECODED);
+            self.drop_translations(id);
         }
     }
-    fn find(&self, ra: u64) -> Option<&Page> {
-        let id = *self.index.get((ra >> 12) as usize)?;
-        self.pages.get((id as usize).checked_sub(1)?)
+    fn drop_translations(&mut self, id: u32) {
+        if let Some(translator) = &mut self.translator {
+            translator.forget(id);
+        }
     }
     #[inline(always)]
     pub(crate) fn page(&self, id: u32) -> &Page {
@@ -101,6 +126,7 @@ impl CodeCache {
         } else if !mem.is_code(ra) {
             let page = &self.pages[self.index[number] as usize - 1];
             page.ops.iter().for_each(|op| op.set(UNDECODED));
+            self.drop_translations(self.index[number] - 1);
         }
         mem.mark_code(ra);
         self.index[number] - 1

@@ -16,12 +16,14 @@ pub mod run;
 pub mod softfloat;
 pub mod spr;
 pub mod state;
+pub mod translator;
 
 pub use code::CodeCache;
 pub use env::{Env, Platform};
 pub use interrupt::{Raised, Trap};
 pub use run::Exit;
 pub use state::Cpu;
+pub use translator::{Progress, Translator};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use crate::exec;
 use crate::interrupt::{Raised, Trap, vector};
 use crate::msr;
 use crate::state::Cpu;
+use crate::translator::Progress;
 use fabric::Ticks;
 use fabric::bits::b64;
 use isa::Word;
@@ -116,12 +117,27 @@ impl Cpu {
                 Err(trap) => return Some(trap),
             },
         };
+        let (mut whole, mut decoded) = (true, false);
         loop {
-            let page = code.page(id);
-            match self.run_page(env, page) {
+            if !std::mem::take(&mut decoded) {
+                match code.translated(self, env, id) {
+                    None => {}
+                    Some(Progress::Interpret { page, whole: all }) => (id, whole) = (page, all),
+                    Some(Progress::Look) => return None,
+                    Some(Progress::Trap(trap)) => return Some(trap),
+                }
+            }
+            let (page, from) = (code.page(id), self.cia);
+            let outcome =
+                if whole { self.run_page::<false>(env, page) } else { self.run_page::<true>(env, page) };
+            match outcome {
                 None if self.retired >= self.micro.stop_at => return None,
+                None if (from ^ self.cia) & !0xFFF == 0 => {}
                 None => id = self.micro.code_page(self.cia)?,
-                Some(Trap::Undecoded) => code.decode(env.mem, page, self.cia),
+                Some(Trap::Undecoded) => {
+                    code.decode(env.mem, page, self.cia);
+                    decoded = true;
+                }
                 Some(Trap::Watched) if self.micro.step_over == Some(self.cia) => {
                     self.micro.step_over = None;
                     let word = Word(page.op(self.cia).word);
@@ -140,25 +156,30 @@ impl Cpu {
     }
 
     /// The hot loop: executes one page until control leaves it, an
-    /// instruction does not complete, or `stop_at` is reached. A function of
-    /// its own so that its few values stay in registers.
+    /// instruction does not complete, or `stop_at` is reached; with `STRAIGHT`
+    /// to the next taken branch at most. A function of its own so that its
+    /// few values stay in registers.
     #[inline(never)]
-    fn run_page(&mut self, env: &mut Env<'_>, page: &Page) -> Option<Trap> {
+    fn run_page<const STRAIGHT: bool>(&mut self, env: &mut Env<'_>, page: &Page) -> Option<Trap> {
         let mut cia = self.cia;
         let mut retired = self.retired;
         loop {
             let op = page.op(cia);
             let mut next = cia.wrapping_add(4);
             self.nia = next;
+            let mut branched = false;
             match (op.run)(self, env, Word(op.word)) {
                 Ok(()) => {}
-                Err(Trap::Branched) => next = self.nia,
+                Err(Trap::Branched) => {
+                    next = self.nia;
+                    branched = STRAIGHT;
+                }
                 Err(trap) => return Some(trap),
             }
             retired += 1;
             self.retired = retired;
             self.cia = next;
-            if retired >= self.micro.stop_at || (cia ^ next) & !0xFFF != 0 {
+            if retired >= self.micro.stop_at || (cia ^ next) & !0xFFF != 0 || branched {
                 return None;
             }
             cia = next;

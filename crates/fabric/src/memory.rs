@@ -22,7 +22,7 @@ const TOUCHED: u8 = 1;
 const CODE: u8 = 2;
 const DIRTY: u8 = 4;
 /// Flags of a page to which a store needs no look.
-const WRITABLE: u8 = TOUCHED | DIRTY;
+pub const WRITABLE: u8 = TOUCHED | DIRTY;
 /// log2 of the flag granularity.
 pub const PAGE_SHIFT: u32 = 12;
 /// Bytes of a page.
@@ -101,6 +101,17 @@ impl GuestMemory {
     #[inline]
     pub fn contains(&self, ra: u64, len: u64) -> bool {
         ra <= self.len && len <= self.len - ra
+    }
+
+    /// Where real address 0 is in the host, for a translator's code: it may
+    /// load from all of memory while this value lives, and store to pages
+    /// whose flag byte is [`WRITABLE`].
+    pub fn host_base(&self) -> *mut u8 {
+        self.base
+    }
+    /// One flag byte for each page of 4 KiB, for a translator's code.
+    pub fn page_flags(&self) -> *const u8 {
+        self.flags.as_ptr().cast()
     }
 
     /// The `N` (1..=16) bytes at `ra`, in address order.

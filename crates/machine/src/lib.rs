@@ -9,6 +9,7 @@ pub mod build;
 pub mod bus;
 pub mod drives;
 pub mod engine;
+pub mod executor;
 pub mod faults;
 pub mod guest;
 pub mod kernel;

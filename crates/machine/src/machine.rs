@@ -6,6 +6,7 @@
 
 use crate::build::{MachineConfig, hwid};
 use crate::bus::Bus;
+use crate::executor::{self, Executor};
 use crate::mishap::Slowness;
 use crate::nest::NestMmu;
 use crate::policy::Policy;
@@ -147,7 +148,7 @@ impl Machine {
         Machine {
             cpus,
             mem,
-            code: CodeCache::new(),
+            code: executor::chosen().code_cache(),
             platform,
             nest: NestMmu::default(),
             trace: Trace::default(),
@@ -160,6 +161,12 @@ impl Machine {
         }
     }
 
+    /// From here on this executes the instructions; no run depends on it.
+    /// Watches have to be set again.
+    pub fn set_executor(&mut self, executor: Executor) {
+        self.code = executor.code_cache();
+        self.cpus.iter_mut().for_each(Cpu::forget_views);
+    }
     /// Virtual time.
     pub fn now(&self) -> Ticks {
         self.clock.now

@@ -16,7 +16,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "it", about: "integration tests", guest: true, run: integration },
     Stage {
         name: "determinism",
-        about: "debug and release reach one state",
+        about: "debug, release and every executor reach one state",
         guest: true,
         run: determinism::run,
     },

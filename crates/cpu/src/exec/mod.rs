@@ -49,6 +49,11 @@ static GROUPS: [&[Handler]; 7] = [
 
 static HANDLERS: LazyLock<Vec<Handler>> = LazyLock::new(|| GROUPS.concat());
 
+/// The meanings of all rows, by [`OpId`].
+pub fn handlers() -> &'static [Handler] {
+    &HANDLERS
+}
+
 /// The meaning of row `op`.
 pub fn handler(op: OpId) -> Handler {
     HANDLERS[op.0 as usize]

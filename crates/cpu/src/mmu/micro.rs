@@ -5,14 +5,19 @@
 
 use crate::msr;
 use fabric::GuestMemory;
+use std::mem::offset_of;
 
 const ENTRIES: usize = 512;
 const EXEC_ENTRIES: usize = 512;
 /// Pages of decoded instructions have 4 KiB.
 const CODE_SHIFT: u32 = 12;
 const GENERATIONS: u64 = 1 << 10;
+const READ: usize = 0;
+const WRITE: usize = 1;
 
+/// A translator's code reads entries: `tag` first, then the rest.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 struct Entry {
     tag: u64,
     /// Real address minus effective address.
@@ -22,6 +27,7 @@ struct Entry {
 const EMPTY: Entry = Entry { tag: u64::MAX, delta: 0 };
 
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 struct ExecEntry {
     tag: u64,
     page: u32,
@@ -32,8 +38,8 @@ const NO_PAGE: ExecEntry = ExecEntry { tag: u64::MAX, page: 0 };
 /// Views for reads, writes and fetches.
 #[derive(Clone, Debug)]
 pub struct MicroTlb {
-    read: Box<[Entry; ENTRIES]>,
-    write: Box<[Entry; ENTRIES]>,
+    /// For reads, then for writes.
+    data: Box<[[Entry; ENTRIES]; 2]>,
     exec: Box<[ExecEntry; EXEC_ENTRIES]>,
     /// log2 of the granule: 16, or 12 once a 4 KiB page was seen.
     shift: u32,
@@ -53,8 +59,7 @@ pub struct MicroTlb {
 impl Default for MicroTlb {
     fn default() -> MicroTlb {
         let mut m = MicroTlb {
-            read: Box::new([EMPTY; ENTRIES]),
-            write: Box::new([EMPTY; ENTRIES]),
+            data: Box::new([[EMPTY; ENTRIES]; 2]),
             exec: Box::new([NO_PAGE; EXEC_ENTRIES]),
             shift: 16,
             data_context: 0,
@@ -71,6 +76,37 @@ impl Default for MicroTlb {
     }
 }
 
+/// For a translator, whose code probes the views itself. An entry of 16 bytes
+/// at index `page number % ENTRIES` begins with the tag `first address of the
+/// page | context`; then follows what to add to the address (data) or the
+/// number of the decoded page (fetches, 32 bits).
+impl MicroTlb {
+    /// Entries of each view; a power of two.
+    pub const ENTRIES: usize = ENTRIES;
+    /// Where the context of data tags is, in bytes.
+    pub const DATA_CONTEXT: usize = offset_of!(MicroTlb, data_context);
+    /// Where the context of fetch tags is, in bytes.
+    pub const FETCH_CONTEXT: usize = offset_of!(MicroTlb, fetch_context);
+    /// The view for reads; that for writes follows.
+    pub fn data_view(&self) -> *const u8 {
+        self.data.as_ptr().cast()
+    }
+    /// The view for fetches, in pages of 4 KiB.
+    pub fn exec_view(&self) -> *const u8 {
+        self.exec.as_ptr().cast()
+    }
+    /// log2 of the page size of the data views.
+    pub fn data_shift(&self) -> u32 {
+        self.shift
+    }
+    /// The count of retired instructions at which the run loop wants to look.
+    pub fn stop_at(&self) -> u64 {
+        self.stop_at
+    }
+}
+
+const _: () = assert!(ENTRIES == EXEC_ENTRIES && size_of::<Entry>() == 16 && size_of::<ExecEntry>() == 16);
+
 impl MicroTlb {
     /// Follows a change of MSR[PR], [IR] or [DR].
     #[inline]
@@ -86,8 +122,7 @@ impl MicroTlb {
         self.data_generation += 1;
         if self.data_generation == GENERATIONS {
             self.data_generation = 0;
-            self.read.fill(EMPTY);
-            self.write.fill(EMPTY);
+            self.data.fill([EMPTY; ENTRIES]);
         }
         self.flush_code();
     }
@@ -121,12 +156,12 @@ impl MicroTlb {
     /// Real address for a load of `len` bytes within one granule.
     #[inline(always)]
     pub fn read(&self, ea: u64, len: u64) -> Option<u64> {
-        self.hit(&self.read, ea, len)
+        self.hit(&self.data[READ], ea, len)
     }
     /// Real address for a store.
     #[inline(always)]
     pub fn write(&self, ea: u64, len: u64) -> Option<u64> {
-        self.hit(&self.write, ea, len)
+        self.hit(&self.data[WRITE], ea, len)
     }
 
     /// Remembers a translation of a page that is all memory.
@@ -141,8 +176,7 @@ impl MicroTlb {
     ) {
         if page_shift < self.shift {
             self.shift = page_shift;
-            self.read.fill(EMPTY);
-            self.write.fill(EMPTY);
+            self.data.fill([EMPTY; ENTRIES]);
         }
         let offset = (1u64 << self.shift) - 1;
         if !mem.contains(ra & !offset, offset + 1) {
@@ -151,10 +185,10 @@ impl MicroTlb {
         let entry = Entry { tag: ea & !offset | self.data_context, delta: ra.wrapping_sub(ea) };
         let at = (ea >> self.shift) as usize & (ENTRIES - 1);
         if read {
-            self.read[at] = entry;
+            self.data[READ][at] = entry;
         }
         if write {
-            self.write[at] = entry;
+            self.data[WRITE][at] = entry;
         }
     }
 

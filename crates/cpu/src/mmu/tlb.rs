@@ -9,6 +9,7 @@ use super::radix::{self, Leaf};
 use crate::msr;
 use fabric::Access;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// One translation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ impl TlbEntry {
 /// Page sizes, most used first, with the number of entries of each.
 const ARRAYS: [(u32, usize); 4] = [(16, 2048), (21, 512), (30, 16), (12, 2048)];
 
+/// Entries that are compared together; divides the number of entries.
+const GROUP: usize = 16;
+
 /// No process: the place is empty. Process ids have 20 bits.
 const NOBODY: u32 = u32::MAX;
 
@@ -68,6 +72,13 @@ impl Array {
     }
     fn get(&self, at: usize, shift: u32) -> TlbEntry {
         TlbEntry { ea: self.ea[at], pid: self.pid[at], shift, pte: self.pte[at] }
+    }
+    fn drop_some(&mut self, range: Range<usize>, pid: u32) {
+        for at in range {
+            if self.pid[at] == pid {
+                self.drop(at);
+            }
+        }
     }
     fn drop(&mut self, at: usize) {
         (self.pid[at], self.ea[at], self.pte[at]) = (NOBODY, 0, 0);
@@ -115,9 +126,11 @@ impl Tlb {
     /// Drops the entries of one process.
     pub fn drop_process(&mut self, pid: u32) {
         for array in self.arrays.iter_mut().filter(|a| a.used) {
-            for at in 0..array.pid.len() {
-                if array.pid[at] == pid {
-                    array.drop(at);
+            for first in (0..array.pid.len()).step_by(GROUP) {
+                // Without a way out in the middle the host compares several at once.
+                let group = &array.pid[first..first + GROUP];
+                if group.iter().fold(false, |any, p| any | (*p == pid)) {
+                    array.drop_some(first..first + GROUP, pid);
                 }
             }
         }

@@ -1,0 +1,165 @@
+//! Branches and condition-register logic.
+
+use super::{Block, Emit, Target};
+use crate::asm::{Alu, Cond, Reg, Shift, Size, at};
+use crate::frame::{field, place};
+use crate::stubs::{cpu, frame};
+use isa::{OpId, Word};
+
+pub const ROWS: &[(&str, Emit)] = &[
+    ("b", b),
+    ("bc", bc),
+    ("bclr", |block, w| indirect(block, w, field::LR, true)),
+    ("bcctr", |block, w| indirect(block, w, field::CTR, false)),
+    ("mcrf", mcrf),
+    ("crand", |block, w| cr_logic(block, w, Alu::And, false, false)),
+    ("crandc", |block, w| cr_logic(block, w, Alu::And, true, false)),
+    ("creqv", |block, w| cr_logic(block, w, Alu::Xor, false, true)),
+    ("crnand", |block, w| cr_logic(block, w, Alu::And, false, true)),
+    ("crnor", |block, w| cr_logic(block, w, Alu::Or, false, true)),
+    ("cror", |block, w| cr_logic(block, w, Alu::Or, false, false)),
+    ("crorc", |block, w| cr_logic(block, w, Alu::Or, true, false)),
+    ("crxor", |block, w| cr_logic(block, w, Alu::Xor, false, false)),
+];
+
+const ALWAYS: usize = 20;
+
+/// Whether a block ends with this branch: one that is always taken, or one
+/// back to a loop, whose taken way is the usual one.
+pub fn ends_block(id: OpId, w: Word) -> bool {
+    match isa::rows()[id.0 as usize].name {
+        "b" => true,
+        "bc" => w.bo() & ALWAYS == ALWAYS || !w.aa() && (w.bd() as i64) <= 0,
+        "bclr" | "bcctr" => w.bo() & ALWAYS == ALWAYS,
+        _ => false,
+    }
+}
+
+fn b(block: &mut Block<'_>, w: Word) -> bool {
+    if w.lk() {
+        link(block);
+    }
+    let target = if w.aa() { Target::Absolute(w.li()) } else { block.relative(w.li() as i32) };
+    block.goto(target);
+    block.ended = true;
+    true
+}
+
+/// LR = the next address. Leaves the flags.
+fn link(block: &mut Block<'_>) {
+    block.asm.lea(Reg::RAX, at(Reg::R13, block.offset as i32 + 4));
+    block.asm.store(Size::Q, cpu(field::LR), Reg::RAX);
+}
+
+/// The host's condition for "the CR bit is as BO wants it", and the code for it.
+fn condition(block: &mut Block<'_>, w: Word) -> Cond {
+    let (bi, wanted) = (w.bi(), w.bo() & 8 != 0);
+    let fused =
+        block.flags.filter(|flags| flags.field == bi >> 2).and_then(|flags| match (bi & 3, flags.signed) {
+            (0, true) => Some(Cond::Less),
+            (0, false) => Some(Cond::Below),
+            (1, true) => Some(Cond::Greater),
+            (1, false) => Some(Cond::Above),
+            (2, _) => Some(Cond::Equal),
+            _ => None,
+        });
+    let holds = fused.unwrap_or_else(|| {
+        block.test_cr_bit(bi);
+        Cond::NotEqual
+    });
+    if wanted { holds } else { holds.negated() }
+}
+
+/// Decrements CTR; the host's condition for "it is as BO wants it".
+fn count(block: &mut Block<'_>, w: Word) -> Cond {
+    block.asm.alu_mem_imm(Alu::Sub, Size::Q, cpu(field::CTR), 1);
+    if w.bo() & 2 == 0 { Cond::NotEqual } else { Cond::Equal }
+}
+
+fn bc(block: &mut Block<'_>, w: Word) -> bool {
+    let target = if w.aa() { Target::Absolute(w.bd()) } else { block.relative(w.bd() as i32) };
+    if w.lk() {
+        link(block);
+    }
+    let (counts, tests) = (w.bo() & 4 == 0, w.bo() & 16 == 0);
+    match (counts, tests) {
+        (false, false) => {
+            block.goto(target);
+            block.ended = true;
+        }
+        (true, false) => {
+            let cond = count(block, w);
+            block.goto_if(cond, target);
+        }
+        (false, true) => {
+            let cond = condition(block, w);
+            block.goto_if(cond, target);
+        }
+        (true, true) => {
+            let cond = count(block, w);
+            block.flags = None;
+            let not = block.asm.jcc_hole(cond.negated());
+            let cond = condition(block, w);
+            block.goto_if(cond, target);
+            block.asm.fill(not);
+        }
+    }
+    true
+}
+
+/// bclr and bcctr; `counts`: BO may ask for a decrement of CTR.
+fn indirect(block: &mut Block<'_>, w: Word, register: i32, counts: bool) -> bool {
+    if counts && w.bo() & 4 == 0 {
+        return false;
+    }
+    // LR takes the next address, taken or not, and after it was read.
+    block.asm.load(Size::Q, Reg::RDX, cpu(register));
+    if w.lk() {
+        link(block);
+    }
+    let not = (w.bo() & 16 == 0).then(|| {
+        let cond = condition(block, w);
+        block.asm.jcc_hole(cond.negated())
+    });
+    block.refund(block.behind);
+    block.asm.mov(Size::Q, Reg::RAX, Reg::RDX);
+    block.asm.alu_imm(Alu::And, Size::Q, Reg::RAX, -4);
+    block.asm.jmp(block.stubs.dispatch);
+    block.ended = not.is_none();
+    not.into_iter().for_each(|hole| block.asm.fill(hole));
+    true
+}
+
+fn mcrf(block: &mut Block<'_>, w: Word) -> bool {
+    block.asm.load8z(Reg::RAX, frame(place::CR + w.bfa() as i32));
+    block.asm.store8(frame(place::CR + w.bf() as i32), Reg::RAX);
+    true
+}
+
+/// Puts CR bit `bit` into bit 0 of `reg`.
+fn cr_bit(block: &mut Block<'_>, reg: Reg, bit: usize) {
+    block.asm.load8z(reg, frame(place::CR + (bit >> 2) as i32));
+    block.asm.shift(Shift::Shr, Size::W, reg, 3 - (bit as u32 & 3));
+}
+
+/// `CR[BT] = CR[BA] op CR[BB]`, with BB or the result inverted.
+fn cr_logic(block: &mut Block<'_>, w: Word, op: Alu, invert_b: bool, invert: bool) -> bool {
+    cr_bit(block, Reg::RAX, w.ba());
+    cr_bit(block, Reg::RCX, w.bb());
+    if invert_b {
+        block.asm.not(Reg::RCX);
+    }
+    block.asm.alu(op, Size::W, Reg::RAX, Reg::RCX);
+    if invert {
+        block.asm.not(Reg::RAX);
+    }
+    block.asm.alu_imm(Alu::And, Size::W, Reg::RAX, 1);
+    let bit = 3 - (w.bt() as u32 & 3);
+    block.asm.shift(Shift::Shl, Size::W, Reg::RAX, bit);
+    let field = frame(place::CR + (w.bt() >> 2) as i32);
+    block.asm.load8z(Reg::RCX, field);
+    block.asm.alu_imm(Alu::And, Size::W, Reg::RCX, !(1 << bit));
+    block.asm.alu(Alu::Or, Size::W, Reg::RAX, Reg::RCX);
+    block.asm.store8(field, Reg::RAX);
+    true
+}

@@ -1,0 +1,345 @@
+//! Fixed-point arithmetic, logic, compares, traps, moves of registers.
+
+use super::{Block, Emit};
+use crate::asm::{Alu, Cond, Reg, Shift, Size, at, indexed};
+use crate::frame::{field, place};
+use crate::stubs::{cpu, frame};
+use isa::Word;
+
+pub const ROWS: &[(&str, Emit)] = &[
+    ("addi", |b, w| add_imm(b, w, w.si())),
+    ("addis", |b, w| add_imm(b, w, w.si() << 16)),
+    ("addpcis", addpcis),
+    ("add", add),
+    ("subf", subf),
+    ("neg", neg),
+    ("mulli", mulli),
+    ("mullw", |b, w| multiply_words(b, w, true, 0)),
+    ("mulhw", |b, w| multiply_words(b, w, true, 32)),
+    ("mulhwu", |b, w| multiply_words(b, w, false, 32)),
+    ("mulld", mulld),
+    ("mulhd", |b, w| multiply_high(b, w, true)),
+    ("mulhdu", |b, w| multiply_high(b, w, false)),
+    ("and", |b, w| logic(b, w, Alu::And, false, false)),
+    ("andc", |b, w| logic(b, w, Alu::And, true, false)),
+    ("or", or),
+    ("orc", |b, w| logic(b, w, Alu::Or, true, false)),
+    ("xor", |b, w| logic(b, w, Alu::Xor, false, false)),
+    ("nand", |b, w| logic(b, w, Alu::And, false, true)),
+    ("nor", |b, w| logic(b, w, Alu::Or, false, true)),
+    ("eqv", |b, w| logic(b, w, Alu::Xor, false, true)),
+    ("andi", |b, w| logic_imm(b, w, Alu::And, w.ui(), true)),
+    ("andis", |b, w| logic_imm(b, w, Alu::And, w.ui() << 16, true)),
+    ("ori", |b, w| logic_imm(b, w, Alu::Or, w.ui(), false)),
+    ("oris", |b, w| logic_imm(b, w, Alu::Or, w.ui() << 16, false)),
+    ("xori", |b, w| logic_imm(b, w, Alu::Xor, w.ui(), false)),
+    ("xoris", |b, w| logic_imm(b, w, Alu::Xor, w.ui() << 16, false)),
+    ("extsb", |b, w| unary(b, w, |b, d, s| b.asm.sign8(d, s))),
+    ("extsh", |b, w| unary(b, w, |b, d, s| b.asm.sign16(d, s))),
+    ("extsw", |b, w| unary(b, w, |b, d, s| b.asm.sign32(d, s))),
+    ("cntlzw", |b, w| unary(b, w, |b, d, s| b.asm.lzcnt(Size::W, d, s))),
+    ("cntlzd", |b, w| unary(b, w, |b, d, s| b.asm.lzcnt(Size::Q, d, s))),
+    ("cnttzw", |b, w| unary(b, w, |b, d, s| b.asm.tzcnt(Size::W, d, s))),
+    ("cnttzd", |b, w| unary(b, w, |b, d, s| b.asm.tzcnt(Size::Q, d, s))),
+    ("popcntd", popcntd),
+    ("cmpi", |b, w| compare_imm(b, w, w.si() as i32, true)),
+    ("cmpli", |b, w| compare_imm(b, w, w.ui() as i32, false)),
+    ("cmp", |b, w| compare(b, w, true)),
+    ("cmpl", |b, w| compare(b, w, false)),
+    ("isel", isel),
+    ("tw", |b, w| trap(b, w, Size::W, None)),
+    ("twi", |b, w| trap(b, w, Size::W, Some(w.si() as i32))),
+    ("td", |b, w| trap(b, w, Size::Q, None)),
+    ("tdi", |b, w| trap(b, w, Size::Q, Some(w.si() as i32))),
+    ("mfspr", mfspr),
+    ("mtspr", mtspr),
+    ("mfcr", mfcr),
+    ("mfocrf", mfocrf),
+    ("mtcrf", mtcrf),
+    ("mtocrf", mtcrf),
+];
+
+fn add_imm(b: &mut Block<'_>, w: Word, value: u64) -> bool {
+    if w.ra() == 0 {
+        let d = b.fresh();
+        b.asm.mov_imm(d, value);
+        b.set(w.rt(), d);
+        return true;
+    }
+    let a = b.get(w.ra());
+    let d = b.fresh();
+    b.asm.lea(d, at(a, value as i32));
+    b.set(w.rt(), d);
+    true
+}
+/// The next address plus the immediate.
+fn addpcis(b: &mut Block<'_>, w: Word) -> bool {
+    let Ok(displacement) = i32::try_from((w.dx() << 16) as i64 + i64::from(b.offset) + 4) else {
+        return false;
+    };
+    let d = b.fresh();
+    b.asm.lea(d, at(Reg::R13, displacement));
+    b.set(w.rt(), d);
+    true
+}
+fn add(b: &mut Block<'_>, w: Word) -> bool {
+    if w.oe() {
+        return false;
+    }
+    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let d = b.fresh();
+    b.asm.lea(d, indexed(ra, rb, 0));
+    b.set(w.rt(), d);
+    b.record(w.rc(), d);
+    true
+}
+fn subf(b: &mut Block<'_>, w: Word) -> bool {
+    if w.oe() {
+        return false;
+    }
+    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let d = b.fresh();
+    b.asm.mov(Size::Q, d, rb);
+    b.asm.alu(Alu::Sub, Size::Q, d, ra);
+    b.set(w.rt(), d);
+    b.record(w.rc(), d);
+    true
+}
+fn neg(b: &mut Block<'_>, w: Word) -> bool {
+    if w.oe() {
+        return false;
+    }
+    let a = b.get(w.ra());
+    let d = b.fresh();
+    b.asm.mov(Size::Q, d, a);
+    b.asm.neg(Size::Q, d);
+    b.set(w.rt(), d);
+    b.record(w.rc(), d);
+    true
+}
+fn mulli(b: &mut Block<'_>, w: Word) -> bool {
+    let a = b.get(w.ra());
+    let d = b.fresh();
+    b.asm.imul_imm(d, a, w.si() as i32);
+    b.set(w.rt(), d);
+    true
+}
+/// The product of two words, shifted right by `shift`.
+fn multiply_words(b: &mut Block<'_>, w: Word, signed: bool, shift: u32) -> bool {
+    if w.oe() && shift == 0 {
+        return false;
+    }
+    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let d = b.fresh();
+    if signed {
+        b.asm.sign32(d, ra);
+        b.asm.sign32(Reg::RAX, rb);
+    } else {
+        b.asm.mov(Size::W, d, ra);
+        b.asm.mov(Size::W, Reg::RAX, rb);
+    }
+    b.asm.imul(Size::Q, d, Reg::RAX);
+    if shift != 0 {
+        b.asm.shift(Shift::Shr, Size::Q, d, shift);
+    }
+    b.set(w.rt(), d);
+    b.record(w.rc(), d);
+    true
+}
+fn mulld(b: &mut Block<'_>, w: Word) -> bool {
+    if w.oe() {
+        return false;
+    }
+    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let d = b.fresh();
+    b.asm.mov(Size::Q, d, ra);
+    b.asm.imul(Size::Q, d, rb);
+    b.set(w.rt(), d);
+    b.record(w.rc(), d);
+    true
+}
+fn multiply_high(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
+    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let d = b.fresh();
+    b.asm.mov(Size::Q, Reg::RAX, ra);
+    b.asm.mul_wide(signed, rb);
+    b.asm.mov(Size::Q, d, Reg::RDX);
+    b.set(w.rt(), d);
+    b.record(w.rc(), d);
+    true
+}
+
+/// `RA = RS op RB`, with RB or the result inverted.
+fn logic(b: &mut Block<'_>, w: Word, op: Alu, invert_b: bool, invert: bool) -> bool {
+    let (rs, rb) = (b.get(w.rs()), b.get(w.rb()));
+    let d = b.fresh();
+    if invert_b {
+        b.asm.mov(Size::Q, d, rb);
+        b.asm.not(d);
+        b.asm.alu(op, Size::Q, d, rs);
+    } else {
+        b.asm.mov(Size::Q, d, rs);
+        b.asm.alu(op, Size::Q, d, rb);
+    }
+    if invert {
+        b.asm.not(d);
+    }
+    b.set(w.ra(), d);
+    b.record(w.rc(), d);
+    true
+}
+/// With one source it is `mr`; to itself, a hint without effect here.
+fn or(b: &mut Block<'_>, w: Word) -> bool {
+    if w.rs() != w.rb() {
+        return logic(b, w, Alu::Or, false, false);
+    }
+    let s = b.get(w.rs());
+    let mut d = s;
+    if w.ra() != w.rs() {
+        d = b.fresh();
+        b.asm.mov(Size::Q, d, s);
+        b.set(w.ra(), d);
+    }
+    b.record(w.rc(), d);
+    true
+}
+fn logic_imm(b: &mut Block<'_>, w: Word, op: Alu, value: u64, record: bool) -> bool {
+    if value == 0 && op != Alu::And && w.ra() == w.rs() {
+        return true; // nop
+    }
+    let s = b.get(w.rs());
+    let d = b.fresh();
+    if op == Alu::And {
+        // The upper half of the result is 0.
+        b.asm.mov(Size::W, d, s);
+        b.asm.alu_imm(op, Size::W, d, value as i32);
+    } else if let Ok(value) = i32::try_from(value) {
+        b.asm.mov(Size::Q, d, s);
+        b.asm.alu_imm(op, Size::Q, d, value);
+    } else {
+        b.asm.mov_imm(d, value);
+        b.asm.alu(op, Size::Q, d, s);
+    }
+    b.set(w.ra(), d);
+    b.record(record, d);
+    true
+}
+fn unary(b: &mut Block<'_>, w: Word, f: fn(&mut Block<'_>, Reg, Reg)) -> bool {
+    let s = b.get(w.rs());
+    let d = b.fresh();
+    f(b, d, s);
+    b.set(w.ra(), d);
+    b.record(w.rc(), d);
+    true
+}
+fn popcntd(b: &mut Block<'_>, w: Word) -> bool {
+    let s = b.get(w.rs());
+    let d = b.fresh();
+    b.asm.popcnt(Size::Q, d, s);
+    b.set(w.ra(), d);
+    true
+}
+
+fn compare_size(w: Word) -> Size {
+    if w.l() != 0 { Size::Q } else { Size::W }
+}
+fn compare_imm(b: &mut Block<'_>, w: Word, value: i32, signed: bool) -> bool {
+    let a = b.get(w.ra());
+    b.asm.alu_imm(Alu::Cmp, compare_size(w), a, value);
+    b.set_cr(w.bf(), signed);
+    true
+}
+fn compare(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
+    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    b.asm.alu(Alu::Cmp, compare_size(w), ra, rb);
+    b.set_cr(w.bf(), signed);
+    true
+}
+fn isel(b: &mut Block<'_>, w: Word) -> bool {
+    let rb = b.get(w.rb());
+    let ra = if w.ra() == 0 {
+        b.asm.mov_imm(Reg::RAX, 0);
+        Reg::RAX
+    } else {
+        b.get(w.ra())
+    };
+    let d = b.fresh();
+    b.asm.mov(Size::Q, d, rb);
+    b.test_cr_bit(w.rc_reg());
+    b.asm.cmov(Cond::NotEqual, d, ra);
+    b.set(w.rt(), d);
+    true
+}
+/// The interpreter's function raises the interrupt if a condition of TO holds.
+fn trap(b: &mut Block<'_>, w: Word, size: Size, value: Option<i32>) -> bool {
+    const CONDITIONS: [(usize, Cond); 5] =
+        [(16, Cond::Less), (8, Cond::Greater), (4, Cond::Equal), (2, Cond::Below), (1, Cond::Above)];
+    if w.to() == 31 {
+        return false;
+    }
+    let a = b.get(w.ra());
+    match value {
+        Some(value) => b.asm.alu_imm(Alu::Cmp, size, a, value),
+        None => {
+            let rb = b.get(w.rb());
+            b.asm.alu(Alu::Cmp, size, a, rb);
+        }
+    }
+    let asked = CONDITIONS.into_iter().filter(|(bit, _)| w.to() & bit != 0);
+    let holes = asked.map(|(_, cond)| b.asm.jcc_hole(cond)).collect();
+    b.unless(holes, false);
+    true
+}
+
+/// LR and CTR; the others are the interpreter's.
+fn special(w: Word) -> Option<i32> {
+    match w.spr() {
+        8 => Some(field::LR),
+        9 => Some(field::CTR),
+        _ => None,
+    }
+}
+fn mfspr(b: &mut Block<'_>, w: Word) -> bool {
+    let Some(register) = special(w) else { return false };
+    let d = b.fresh();
+    b.asm.load(Size::Q, d, cpu(register));
+    b.set(w.rt(), d);
+    true
+}
+fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
+    let Some(register) = special(w) else { return false };
+    let s = b.get(w.rs());
+    b.asm.store(Size::Q, cpu(register), s);
+    true
+}
+fn mfcr(b: &mut Block<'_>, w: Word) -> bool {
+    let d = b.fresh();
+    b.asm.load(Size::Q, Reg::RAX, frame(place::CR));
+    b.asm.bswap(Size::Q, Reg::RAX);
+    b.asm.mov_imm(Reg::RCX, 0x0F0F_0F0F_0F0F_0F0F);
+    b.asm.pext(d, Reg::RAX, Reg::RCX);
+    b.set(w.rt(), d);
+    true
+}
+/// One field; fields not asked for read 0.
+fn mfocrf(b: &mut Block<'_>, w: Word) -> bool {
+    if w.fxm().count_ones() != 1 {
+        return false;
+    }
+    let field = 7 - w.fxm().trailing_zeros();
+    let d = b.fresh();
+    b.asm.load8z(d, frame(place::CR + field as i32));
+    b.asm.shift(Shift::Shl, Size::W, d, 28 - 4 * field);
+    b.set(w.rt(), d);
+    true
+}
+fn mtcrf(b: &mut Block<'_>, w: Word) -> bool {
+    let s = b.get(w.rs());
+    for field in (0..8).filter(|field| w.fxm() >> (7 - field) & 1 != 0) {
+        b.asm.mov(Size::W, Reg::RAX, s);
+        b.asm.shift(Shift::Shr, Size::W, Reg::RAX, 28 - 4 * field);
+        b.asm.alu_imm(Alu::And, Size::W, Reg::RAX, 15);
+        b.asm.store8(frame(place::CR + field as i32), Reg::RAX);
+    }
+    true
+}

@@ -1,0 +1,209 @@
+//! Loads and stores: the view of the micro TLB is probed inline; what it does
+//! not know, and every store that needs a look, is the interpreter's.
+
+use super::{Block, Emit};
+use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
+use crate::frame::{field, place};
+use crate::stubs::{cpu, frame};
+use cpu::mmu::MicroTlb;
+use fabric::memory::{PAGE_SHIFT, WRITABLE};
+use isa::Word;
+
+/// log2 of the page size of the data view that emitted code probes. The
+/// architected page size of the kernels we run is 64 KiB; a CPU that uses
+/// pages of 4 KiB stays in the interpreter, see `tier`.
+pub const VIEW_SHIFT: u32 = 16;
+/// From the view for reads to that for writes.
+const WRITES: i32 = (MicroTlb::ENTRIES * 16) as i32;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    D,
+    Ds,
+    X,
+    Du,
+    Dsu,
+    Xu,
+}
+use Form::*;
+
+/// What is loaded: bytes, then how it is extended.
+#[derive(Clone, Copy)]
+enum Load {
+    B,
+    H,
+    Ha,
+    W,
+    Wa,
+    D,
+    Hbr,
+    Wbr,
+    Dbr,
+}
+
+pub const ROWS: &[(&str, Emit)] = &[
+    ("lbz", |b, w| load(b, w, D, Load::B)),
+    ("lbzu", |b, w| load(b, w, Du, Load::B)),
+    ("lbzx", |b, w| load(b, w, X, Load::B)),
+    ("lbzux", |b, w| load(b, w, Xu, Load::B)),
+    ("lhz", |b, w| load(b, w, D, Load::H)),
+    ("lhzu", |b, w| load(b, w, Du, Load::H)),
+    ("lhzx", |b, w| load(b, w, X, Load::H)),
+    ("lhzux", |b, w| load(b, w, Xu, Load::H)),
+    ("lha", |b, w| load(b, w, D, Load::Ha)),
+    ("lhau", |b, w| load(b, w, Du, Load::Ha)),
+    ("lhax", |b, w| load(b, w, X, Load::Ha)),
+    ("lhaux", |b, w| load(b, w, Xu, Load::Ha)),
+    ("lwz", |b, w| load(b, w, D, Load::W)),
+    ("lwzu", |b, w| load(b, w, Du, Load::W)),
+    ("lwzx", |b, w| load(b, w, X, Load::W)),
+    ("lwzux", |b, w| load(b, w, Xu, Load::W)),
+    ("lwa", |b, w| load(b, w, Ds, Load::Wa)),
+    ("lwax", |b, w| load(b, w, X, Load::Wa)),
+    ("lwaux", |b, w| load(b, w, Xu, Load::Wa)),
+    ("ld", |b, w| load(b, w, Ds, Load::D)),
+    ("ldu", |b, w| load(b, w, Dsu, Load::D)),
+    ("ldx", |b, w| load(b, w, X, Load::D)),
+    ("ldux", |b, w| load(b, w, Xu, Load::D)),
+    ("lhbrx", |b, w| load(b, w, X, Load::Hbr)),
+    ("lwbrx", |b, w| load(b, w, X, Load::Wbr)),
+    ("ldbrx", |b, w| load(b, w, X, Load::Dbr)),
+    ("stb", |b, w| store(b, w, D, 1)),
+    ("stbu", |b, w| store(b, w, Du, 1)),
+    ("stbx", |b, w| store(b, w, X, 1)),
+    ("stbux", |b, w| store(b, w, Xu, 1)),
+    ("sth", |b, w| store(b, w, D, 2)),
+    ("sthu", |b, w| store(b, w, Du, 2)),
+    ("sthx", |b, w| store(b, w, X, 2)),
+    ("sthux", |b, w| store(b, w, Xu, 2)),
+    ("stw", |b, w| store(b, w, D, 4)),
+    ("stwu", |b, w| store(b, w, Du, 4)),
+    ("stwx", |b, w| store(b, w, X, 4)),
+    ("stwux", |b, w| store(b, w, Xu, 4)),
+    ("std", |b, w| store(b, w, Ds, 8)),
+    ("stdu", |b, w| store(b, w, Dsu, 8)),
+    ("stdx", |b, w| store(b, w, X, 8)),
+    ("stdux", |b, w| store(b, w, Xu, 8)),
+    // No effect on this machine, see `cpu::exec::ldst`.
+    ("dcbt", |_, _| true),
+    ("dcbtst", |_, _| true),
+    ("eieio", |_, _| true),
+    ("sync", |_, _| true),
+];
+
+/// RAX = the effective address; for update forms also in the register that
+/// is returned, which RA is to get.
+fn address(b: &mut Block<'_>, w: Word, form: Form) -> Option<Reg> {
+    let update = matches!(form, Du | Dsu | Xu);
+    let base = (update || w.ra() != 0).then(|| b.get(w.ra()));
+    let displacement = match form {
+        D | Du => w.si() as i32,
+        Ds | Dsu => w.ds() as i32,
+        X | Xu => {
+            let index = b.get(w.rb());
+            match base {
+                Some(base) => b.asm.lea(Reg::RAX, indexed(base, index, 0)),
+                None => b.asm.mov(Size::Q, Reg::RAX, index),
+            }
+            return keep(b, update);
+        }
+    };
+    match base {
+        Some(base) => b.asm.lea(Reg::RAX, at(base, displacement)),
+        None => b.asm.mov_imm(Reg::RAX, displacement as i64 as u64),
+    }
+    keep(b, update)
+}
+fn keep(b: &mut Block<'_>, update: bool) -> Option<Reg> {
+    update.then(|| {
+        let kept = b.fresh();
+        b.asm.mov(Size::Q, kept, Reg::RAX);
+        kept
+    })
+}
+
+/// RAX, an effective address, becomes a real one if all `len` bytes lie in
+/// one page that the view knows; else the hole is taken.
+fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
+    let asm = &mut *b.asm;
+    asm.mov(Size::W, Reg::RCX, Reg::RAX);
+    asm.shift(Shift::Shr, Size::W, Reg::RCX, VIEW_SHIFT - 4);
+    asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
+    // The tag of the last byte: another one if the access crosses the page.
+    asm.lea(Reg::RDX, at(Reg::RAX, len - 1));
+    asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << VIEW_SHIFT);
+    asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, indexed(Reg::RBP, Reg::RCX, view));
+    let miss = asm.jcc_hole(Cond::NotEqual);
+    asm.alu_load(Alu::Add, Size::Q, Reg::RAX, indexed(Reg::RBP, Reg::RCX, view + 8));
+    miss
+}
+
+fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
+    let kept = address(b, w, form);
+    let len = match what {
+        Load::B => 1,
+        Load::H | Load::Ha | Load::Hbr => 2,
+        Load::W | Load::Wa | Load::Wbr => 4,
+        Load::D | Load::Dbr => 8,
+    };
+    let miss = probe(b, len, 0);
+    let d = b.fresh();
+    let from = indexed(Reg::R12, Reg::RAX, 0);
+    match what {
+        Load::B => b.asm.load8z(d, from),
+        Load::H => b.asm.load16z(d, from),
+        Load::Ha => b.asm.load16s(d, from),
+        Load::W => b.asm.load(Size::W, d, from),
+        Load::Wa => b.asm.load32s(d, from),
+        Load::D => b.asm.load(Size::Q, d, from),
+        Load::Hbr => {
+            b.asm.load16z(d, from);
+            b.asm.bswap(Size::W, d);
+            b.asm.shift(Shift::Shr, Size::W, d, 16);
+        }
+        Load::Wbr => {
+            b.asm.load(Size::W, d, from);
+            b.asm.bswap(Size::W, d);
+        }
+        Load::Dbr => {
+            b.asm.load(Size::Q, d, from);
+            b.asm.bswap(Size::Q, d);
+        }
+    }
+    b.set(w.rt(), d);
+    if let Some(kept) = kept {
+        b.set(w.ra(), kept);
+    }
+    b.unless(vec![miss], true);
+    true
+}
+
+fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
+    let s = b.get(w.rs());
+    let kept = address(b, w, form);
+    let mut holes = vec![];
+    if len > 1 {
+        // An aligned store is within one page of the flags.
+        b.asm.test_imm(Reg::RAX, len as u32 - 1);
+        holes.push(b.asm.jcc_hole(Cond::NotEqual));
+    }
+    holes.push(probe(b, 1, WRITES));
+    b.asm.mov(Size::Q, Reg::RCX, Reg::RAX);
+    b.asm.shift(Shift::Shr, Size::Q, Reg::RCX, PAGE_SHIFT);
+    b.asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::FLAGS));
+    b.asm.cmp8_mem_imm(at(Reg::RCX, 0), WRITABLE);
+    holes.push(b.asm.jcc_hole(Cond::NotEqual));
+    let to = indexed(Reg::R12, Reg::RAX, 0);
+    match len {
+        1 => b.asm.store8(to, s),
+        2 => b.asm.store16(to, s),
+        4 => b.asm.store(Size::W, to, s),
+        _ => b.asm.store(Size::Q, to, s),
+    }
+    if let Some(kept) = kept {
+        b.set(w.ra(), kept);
+    }
+    b.unless(holes, true);
+    true
+}

@@ -1,0 +1,252 @@
+//! What emitted code works on besides the CPU, and the functions it calls.
+
+use crate::emit::VIEW_SHIFT;
+use cpu::exec::{Handler, Step};
+use cpu::mmu::MicroTlb;
+use cpu::state::xer;
+use cpu::{Cpu, Env, Trap};
+use isa::Word;
+use std::any::Any;
+use std::mem::offset_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Why emitted code handed control back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Exit {
+    /// `stop_at` is reached, or the fetch view does not know the page.
+    Look = 0,
+    /// No block begins at `cia`; at `site`, unless 0, is a jump to link.
+    NoBlock = 1,
+    /// The block at `cia` is longer than what may be executed.
+    TooLong = 2,
+    /// A called function branched to `cia`, or changed what emitted code relies on.
+    Branched = 3,
+    /// A called function trapped.
+    Trap = 4,
+    /// A called function panicked.
+    Panic = 5,
+}
+
+/// The interpreter's side of emitted code: register R15 points to it.
+#[repr(C)]
+pub struct Frame {
+    pub cpu: *mut Cpu,
+    /// An `Env` of the run; its lifetime is that of one call of `enter`.
+    env: *mut (),
+    /// Condition register fields, one byte each: LT GT EQ SO as 8 4 2 1.
+    pub cr: [u8; 8],
+    /// What a compare stores for less, greater, equal: SO included.
+    less: u32,
+    greater: u32,
+    equal: u32,
+    pub exit: u32,
+    /// The jump that led to the place without a block.
+    pub site: u32,
+    /// The decoded page that holds CIA.
+    pub page: u32,
+    /// The budget at `stop`: `retired = stop - budget`.
+    pub stop: u64,
+    pub budget: i64,
+    /// First effective address of the page that holds CIA.
+    pub page_ea: u64,
+    /// Code places by word of that page.
+    pub entries: *const u32,
+    /// `entries` of every page.
+    pub tables: *const *const u32,
+    pub code: *const u8,
+    pub memory: *mut u8,
+    pub flags: *const u8,
+    pub data_view: *const u8,
+    pub exec_view: *const u8,
+    step: extern "C" fn(*mut Frame, u32, u32) -> u32,
+    access: extern "C" fn(*mut Frame, u32, u32) -> u32,
+    handlers: &'static [Handler],
+    /// `micro.stop_at` when emitted code was entered.
+    stop_at: u64,
+    pub trap: Trap,
+    pub panic: Option<Box<dyn Any + Send>>,
+}
+
+/// Displacements from R15.
+pub mod place {
+    use super::*;
+    pub const CR: i32 = offset_of!(Frame, cr) as i32;
+    pub const LESS: i32 = offset_of!(Frame, less) as i32;
+    pub const GREATER: i32 = offset_of!(Frame, greater) as i32;
+    pub const EQUAL: i32 = offset_of!(Frame, equal) as i32;
+    pub const EXIT: i32 = offset_of!(Frame, exit) as i32;
+    pub const SITE: i32 = offset_of!(Frame, site) as i32;
+    pub const PAGE: i32 = offset_of!(Frame, page) as i32;
+    pub const STOP: i32 = offset_of!(Frame, stop) as i32;
+    pub const BUDGET: i32 = offset_of!(Frame, budget) as i32;
+    pub const PAGE_EA: i32 = offset_of!(Frame, page_ea) as i32;
+    pub const ENTRIES: i32 = offset_of!(Frame, entries) as i32;
+    pub const TABLES: i32 = offset_of!(Frame, tables) as i32;
+    pub const CODE: i32 = offset_of!(Frame, code) as i32;
+    pub const MEMORY: i32 = offset_of!(Frame, memory) as i32;
+    pub const FLAGS: i32 = offset_of!(Frame, flags) as i32;
+    pub const DATA_VIEW: i32 = offset_of!(Frame, data_view) as i32;
+    pub const EXEC_VIEW: i32 = offset_of!(Frame, exec_view) as i32;
+    pub const STEP: i32 = offset_of!(Frame, step) as i32;
+    pub const ACCESS: i32 = offset_of!(Frame, access) as i32;
+    pub const CPU: i32 = offset_of!(Frame, cpu) as i32;
+}
+
+/// Displacements from RBX, which points `BIAS` bytes into the CPU, so that
+/// all general-purpose registers have a displacement of one byte.
+pub mod field {
+    use super::*;
+    pub const BIAS: i32 = offset_of!(Cpu, gpr) as i32 + 128;
+    const fn of(offset: usize) -> i32 {
+        offset as i32 - BIAS
+    }
+    pub const fn gpr(n: usize) -> i32 {
+        of(offset_of!(Cpu, gpr) + 8 * n)
+    }
+    pub const CIA: i32 = of(offset_of!(Cpu, cia));
+    pub const NIA: i32 = of(offset_of!(Cpu, nia));
+    pub const LR: i32 = of(offset_of!(Cpu, lr));
+    pub const CTR: i32 = of(offset_of!(Cpu, ctr));
+    pub const XER: i32 = of(offset_of!(Cpu, xer));
+    pub const RETIRED: i32 = of(offset_of!(Cpu, retired));
+    pub const DATA_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::DATA_CONTEXT);
+    pub const FETCH_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::FETCH_CONTEXT);
+}
+
+impl Frame {
+    pub fn new() -> Frame {
+        use std::ptr::{null, null_mut};
+        Frame {
+            cpu: null_mut(),
+            env: null_mut(),
+            cr: [0; 8],
+            less: 8,
+            greater: 4,
+            equal: 2,
+            exit: 0,
+            site: 0,
+            page: 0,
+            stop: 0,
+            budget: 0,
+            page_ea: 0,
+            entries: null(),
+            tables: null(),
+            code: null(),
+            memory: null_mut(),
+            flags: null(),
+            data_view: null(),
+            exec_view: null(),
+            step,
+            access,
+            handlers: cpu::exec::handlers(),
+            stop_at: 0,
+            trap: Trap::Interrupt,
+            panic: None,
+        }
+    }
+
+    /// Makes ready to enter emitted code in page `page`, which holds `cpu.cia`.
+    pub fn load(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, page: u32) {
+        self.stop_at = cpu.micro.stop_at();
+        // A run of 2^63 instructions does not end: the cut makes no difference.
+        self.budget = i64::try_from(self.stop_at - cpu.retired).unwrap_or(i64::MAX);
+        self.stop = cpu.retired + self.budget as u64;
+        self.page = page;
+        self.page_ea = cpu.cia & !0xFFF;
+        self.memory = env.mem.host_base();
+        self.flags = env.mem.page_flags();
+        self.data_view = cpu.micro.data_view();
+        self.exec_view = cpu.micro.exec_view();
+        self.load_cr(cpu);
+        self.env = std::ptr::from_mut(env).cast();
+        self.cpu = cpu;
+    }
+    fn load_cr(&mut self, cpu: &Cpu) {
+        self.cr = unpack(cpu.cr);
+        let so = u32::from(cpu.xer & xer::SO != 0);
+        (self.less, self.greater, self.equal) = (8 | so, 4 | so, 2 | so);
+    }
+
+    /// Calls the meaning of row `op` for `word`; 1 if emitted code has to end.
+    fn call(&mut self, word: Word, op: u32, with_cr: bool) -> u32 {
+        // SAFETY: `load` took both pointers from references that are borrowed
+        // while `enter` runs, and emitted code, which called this function,
+        // does not touch what they point to until it returns.
+        let (cpu, env) = unsafe { (&mut *self.cpu, &mut *self.env.cast::<Env<'_>>()) };
+        if with_cr {
+            cpu.cr = pack(self.cr);
+        }
+        let handler = self.handlers[op as usize];
+        // No frame of emitted code can be unwound.
+        let step = catch_unwind(AssertUnwindSafe(|| handler(cpu, env, word)));
+        if with_cr {
+            self.load_cr(cpu);
+        }
+        let Ok(step) = step.map_err(|panic| self.panic = Some(panic)) else {
+            self.exit = Exit::Panic as u32;
+            return 1;
+        };
+        self.after(cpu, step)
+    }
+    fn after(&mut self, cpu: &mut Cpu, step: Step) -> u32 {
+        // Emitted code probes views of one page size alone.
+        let sees_views = cpu.micro.data_shift() == VIEW_SHIFT;
+        match step {
+            Ok(()) if cpu.micro.stop_at() == self.stop_at && sees_views => return 0,
+            Ok(()) | Err(Trap::Branched) => {
+                cpu.retired += 1;
+                cpu.cia = cpu.nia;
+                let same = cpu.micro.stop_at() == self.stop_at;
+                self.exit = if same { Exit::Branched } else { Exit::Look } as u32;
+            }
+            Err(trap) => {
+                self.trap = trap;
+                self.exit = Exit::Trap as u32;
+            }
+        }
+        1
+    }
+}
+
+/// An instruction that may look at or change anything.
+extern "C" fn step(frame: *mut Frame, word: u32, op: u32) -> u32 {
+    // SAFETY: emitted code passes R15, the frame that `enter` was given, and
+    // nothing else refers to it meanwhile.
+    unsafe { &mut *frame }.call(Word(word), op, true)
+}
+
+/// A load or store: neither reads nor writes CR and XER.
+extern "C" fn access(frame: *mut Frame, word: u32, op: u32) -> u32 {
+    // SAFETY: as in `step`.
+    unsafe { &mut *frame }.call(Word(word), op, false)
+}
+
+/// CR with a byte for each field, field 0 first.
+pub fn unpack(cr: u32) -> [u8; 8] {
+    let x = u64::from(cr);
+    let x = (x | x << 16) & 0x0000_FFFF_0000_FFFF;
+    let x = (x | x << 8) & 0x00FF_00FF_00FF_00FF;
+    let x = (x | x << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    x.to_be_bytes()
+}
+/// The inverse of [`unpack`].
+pub fn pack(fields: [u8; 8]) -> u32 {
+    let x = u64::from_be_bytes(fields);
+    let x = (x | x >> 4) & 0x00FF_00FF_00FF_00FF;
+    let x = (x | x >> 8) & 0x0000_FFFF_0000_FFFF;
+    (x | x >> 16) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_register_survives_unpacking() {
+        assert_eq!(unpack(0x1234_5678), [1, 2, 3, 4, 5, 6, 7, 8]);
+        for cr in [0, u32::MAX, 0x8421_1248, 0xDEAD_BEEF] {
+            assert_eq!(pack(unpack(cr)), cr);
+        }
+    }
+}

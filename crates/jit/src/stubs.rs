@@ -1,0 +1,186 @@
+//! Code that is emitted once: the way in, the ways out, the way from page to
+//! page, and the calls of the interpreter's functions.
+//!
+//! Registers in emitted code:
+//! | register | holds |
+//! |---|---|
+//! | RBX | the CPU, `field::BIAS` bytes in |
+//! | RBP | the data view of the micro TLB |
+//! | R12 | guest memory |
+//! | R13 | first effective address of the page of code |
+//! | R14 | instructions that may still be retired |
+//! | R15 | the frame |
+//! | RSI RDI R8 R9 R10 R11 | guest registers, see `emit::regs` |
+//! | RAX RCX RDX | free |
+
+use crate::asm::{Alu, Asm, Cond, Hole, Mem, Reg, Shift, Size, at, indexed};
+use crate::buffer::Buffer;
+use crate::frame::{Exit, field, place};
+use cpu::mmu::MicroTlb;
+
+const SAVED: [Reg; 6] = [Reg::RBX, Reg::RBP, Reg::R12, Reg::R13, Reg::R14, Reg::R15];
+/// Bytes of a view's entry, as a shift.
+const ENTRY_SHIFT: u32 = 4;
+
+/// Places of the stubs in the code buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stubs {
+    /// `extern "C" fn(frame, code)`.
+    pub enter: usize,
+    /// No block at RAX.
+    pub no_block: usize,
+    /// No block at offset EAX of the page; ECX is the jump to link.
+    pub link: usize,
+    /// The block at offset EAX has ECX instructions, more than the budget.
+    pub too_long: usize,
+    /// Goes on at the address in RAX.
+    pub dispatch: usize,
+    /// Calls `step`: ESI word, EDX row and (in the upper half) the rest of the
+    /// block with this instruction, ECX offset in the page.
+    pub step: usize,
+    /// The same for loads and stores.
+    pub access: usize,
+    /// Emitted blocks begin here.
+    pub end: usize,
+}
+
+/// `[R15 + displacement]`
+pub fn frame(displacement: i32) -> Mem {
+    at(Reg::R15, displacement)
+}
+/// `[RBX + displacement]`
+pub fn cpu(displacement: i32) -> Mem {
+    at(Reg::RBX, displacement)
+}
+
+impl Stubs {
+    /// Emits them at the start of `buffer`.
+    pub fn emit(buffer: &mut Buffer) -> Stubs {
+        let mut asm = Asm::default();
+        asm.restart(buffer.used());
+        let mut s = Stubs { enter: asm.here(), ..Stubs::default() };
+        enter(&mut asm);
+        let leave = asm.here();
+        leave_frame(&mut asm);
+        let out = asm.here();
+        way_out(&mut asm, leave);
+        s.no_block = asm.here();
+        asm.store_imm32(frame(place::SITE), 0);
+        exit(&mut asm, Exit::NoBlock, out);
+        s.link = asm.here();
+        asm.alu(Alu::Add, Size::Q, Reg::RAX, Reg::R13);
+        asm.store(Size::W, frame(place::SITE), Reg::RCX);
+        exit(&mut asm, Exit::NoBlock, out);
+        s.too_long = asm.here();
+        asm.alu(Alu::Add, Size::Q, Reg::RAX, Reg::R13);
+        asm.alu(Alu::Add, Size::Q, Reg::R14, Reg::RCX);
+        exit(&mut asm, Exit::TooLong, out);
+        s.dispatch = asm.here();
+        dispatch(&mut asm, out);
+        s.step = asm.here();
+        call(&mut asm, place::STEP, leave);
+        s.access = asm.here();
+        call(&mut asm, place::ACCESS, leave);
+        s.end = asm.here();
+        buffer.append(asm.bytes());
+        s
+    }
+}
+
+fn enter(asm: &mut Asm) {
+    SAVED.iter().for_each(|r| asm.push(*r));
+    // The stack is now 16-byte aligned less 8, as the call pushed one word.
+    asm.alu_imm(Alu::Sub, Size::Q, Reg::RSP, 8);
+    asm.mov(Size::Q, Reg::R15, Reg::RDI);
+    asm.load(Size::Q, Reg::RBX, frame(place::CPU));
+    asm.alu_imm(Alu::Add, Size::Q, Reg::RBX, field::BIAS);
+    asm.load(Size::Q, Reg::RBP, frame(place::DATA_VIEW));
+    asm.load(Size::Q, Reg::R12, frame(place::MEMORY));
+    asm.load(Size::Q, Reg::R13, frame(place::PAGE_EA));
+    asm.load(Size::Q, Reg::R14, frame(place::BUDGET));
+    asm.jmp_reg(Reg::RSI);
+}
+
+fn leave_frame(asm: &mut Asm) {
+    asm.store(Size::Q, frame(place::PAGE_EA), Reg::R13);
+    asm.alu_imm(Alu::Add, Size::Q, Reg::RSP, 8);
+    SAVED.iter().rev().for_each(|r| asm.pop(*r));
+    asm.ret();
+}
+
+/// RAX is the address at which the guest goes on.
+fn way_out(asm: &mut Asm, leave: usize) {
+    asm.store(Size::Q, cpu(field::CIA), Reg::RAX);
+    asm.store(Size::Q, cpu(field::NIA), Reg::RAX);
+    asm.load(Size::Q, Reg::RCX, frame(place::STOP));
+    asm.alu(Alu::Sub, Size::Q, Reg::RCX, Reg::R14);
+    asm.store(Size::Q, cpu(field::RETIRED), Reg::RCX);
+    asm.jmp(leave);
+}
+
+fn exit(asm: &mut Asm, why: Exit, out: usize) {
+    asm.store_imm32(frame(place::EXIT), why as i32);
+    asm.jmp(out);
+}
+
+/// The same page: its block for RAX. Another page: the fetch view says which.
+fn dispatch(asm: &mut Asm, out: usize) {
+    asm.mov(Size::Q, Reg::RCX, Reg::RAX);
+    asm.alu(Alu::Xor, Size::Q, Reg::RCX, Reg::R13);
+    asm.alu_imm(Alu::Cmp, Size::Q, Reg::RCX, 0x1000);
+    let same_page = asm.jcc_hole(Cond::Below);
+    asm.mov(Size::W, Reg::RCX, Reg::RAX);
+    asm.shift(Shift::Shr, Size::W, Reg::RCX, 12 - ENTRY_SHIFT);
+    asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << ENTRY_SHIFT) as i32);
+    asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::EXEC_VIEW));
+    asm.mov(Size::Q, Reg::RSI, Reg::RAX);
+    asm.alu_imm(Alu::And, Size::Q, Reg::RSI, -0x1000);
+    asm.load(Size::Q, Reg::RDX, cpu(field::FETCH_CONTEXT));
+    asm.alu(Alu::Or, Size::Q, Reg::RDX, Reg::RSI);
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, at(Reg::RCX, 0));
+    let unknown = asm.jcc_hole(Cond::NotEqual);
+    asm.mov(Size::Q, Reg::R13, Reg::RSI);
+    asm.load(Size::W, Reg::RCX, at(Reg::RCX, 8));
+    asm.store(Size::W, frame(place::PAGE), Reg::RCX);
+    asm.load(Size::Q, Reg::RDX, frame(place::TABLES));
+    asm.shift(Shift::Shl, Size::W, Reg::RCX, 3);
+    asm.load(Size::Q, Reg::RDX, indexed(Reg::RDX, Reg::RCX, 0));
+    asm.store(Size::Q, frame(place::ENTRIES), Reg::RDX);
+    let known = asm.jmp_hole();
+    asm.fill(same_page);
+    asm.load(Size::Q, Reg::RDX, frame(place::ENTRIES));
+    asm.fill(known);
+    asm.mov(Size::W, Reg::RCX, Reg::RAX);
+    asm.alu_imm(Alu::And, Size::W, Reg::RCX, 0xFFC);
+    asm.load(Size::W, Reg::RCX, indexed(Reg::RDX, Reg::RCX, 0));
+    asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::CODE));
+    asm.jmp_reg(Reg::RCX);
+    asm.fill(unknown);
+    exit(asm, Exit::Look, out);
+}
+
+/// Makes the CPU's counters exact, calls, and leaves if the function says so.
+fn call(asm: &mut Asm, function: i32, leave: usize) {
+    asm.alu_imm(Alu::Sub, Size::Q, Reg::RSP, 8);
+    asm.mov(Size::W, Reg::RAX, Reg::RDX);
+    asm.shift(Shift::Shr, Size::W, Reg::RAX, 16);
+    asm.alu(Alu::Add, Size::Q, Reg::RAX, Reg::R14);
+    asm.load(Size::Q, Reg::RDI, frame(place::STOP));
+    asm.alu(Alu::Sub, Size::Q, Reg::RDI, Reg::RAX);
+    asm.store(Size::Q, cpu(field::RETIRED), Reg::RDI);
+    asm.alu(Alu::Add, Size::Q, Reg::RCX, Reg::R13);
+    asm.store(Size::Q, cpu(field::CIA), Reg::RCX);
+    asm.alu_imm(Alu::Add, Size::Q, Reg::RCX, 4);
+    asm.store(Size::Q, cpu(field::NIA), Reg::RCX);
+    asm.zero16(Reg::RDX, Reg::RDX);
+    asm.mov(Size::Q, Reg::RDI, Reg::R15);
+    asm.call_mem(frame(function));
+    asm.alu_imm(Alu::Add, Size::Q, Reg::RSP, 8);
+    asm.test(Size::W, Reg::RAX, Reg::RAX);
+    let ends: Hole = asm.jcc_hole(Cond::NotEqual);
+    asm.ret();
+    asm.fill(ends);
+    // The return address into the block.
+    asm.pop(Reg::RAX);
+    asm.jmp(leave);
+}

@@ -1,0 +1,164 @@
+//! Random programs on the interpreter alone and with the translator: the same
+//! state after every slice, memory and all.
+//!
+//! `CAPISIM_JIT_PROGRAMS=100000` (how many), `CAPISIM_JIT_SEED=7` (of the first).
+
+use crate::{Threshold, translator};
+use cpu::env::NoPlatform;
+use cpu::{CodeCache, Cpu, Env, Exit, msr};
+use fabric::hash::StateHasher;
+use fabric::memory::Store;
+use fabric::{GuestMemory, Rng};
+
+const MEMORY: u64 = 1 << 17;
+/// Interrupt vectors lie in the code, so that every trap goes on with it.
+const CODE_WORDS: u64 = 0x4000 / 4;
+const SLICES: u64 = 24;
+
+#[allow(clippy::disallowed_methods, reason = "how many programs is up to the user")]
+fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty());
+    text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text} is not a number")))
+}
+
+/// Rows that lead away for good, or stop the thread.
+const RARE: &[&str] = &["rfid", "hrfid", "rfscv", "mtmsr", "mtmsrd", "stop", "scv", "sc", "firmware"];
+
+/// A word of a random row; loads and stores stay near their base, branches
+/// near themselves.
+fn word(rng: &mut Rng) -> u32 {
+    let rows = isa::rows();
+    let row = loop {
+        let row = rows[rng.below(rows.len() as u64) as usize];
+        let fixed = matches!(row.group, isa::Group::Fixed | isa::Group::Branch | isa::Group::Ldst);
+        if (fixed || rng.below(16) == 0) && (!RARE.contains(&row.name) || rng.below(16) == 0) {
+            break row;
+        }
+    };
+    let mut bits = rng.next_u64() as u32;
+    if matches!(row.value >> 26, 32..=62) && rng.below(8) != 0 {
+        // D and DS forms: a small displacement.
+        bits &= !0xFF00;
+    }
+    match row.name {
+        "b" => bits = bits & !0x03FF_0000 | if bits >> 25 & 1 != 0 { 0x03FF_0000 } else { 0 },
+        "bc" => bits = bits & !0xFE02 | if bits & 0x8000 != 0 { 0xFE00 } else { 0 },
+        _ => {}
+    }
+    row.value | bits & !row.mask
+}
+
+/// A thread in a memory full of code.
+struct Bench {
+    cpu: Cpu,
+    mem: GuestMemory,
+    code: CodeCache,
+}
+
+impl Bench {
+    fn new(program: &[u32], translated: Option<Threshold>) -> Bench {
+        let mem = GuestMemory::new(MEMORY).expect("128 KiB");
+        for (i, word) in program.iter().enumerate() {
+            assert_eq!(mem.write(4 * i as u64, word.to_le_bytes()), Store::Done);
+        }
+        let mut cpu = Cpu::new(0);
+        cpu.set_msr(msr::SF | msr::HV | msr::ME | msr::LE | msr::FP | msr::VEC | msr::VSX);
+        cpu.hile = true;
+        let mut code = CodeCache::new();
+        if let Some(threshold) = translated {
+            code.set_translator(Some(translator(threshold).expect("this host has a translator")));
+        }
+        Bench { cpu, mem, code }
+    }
+    /// Runs a slice; the exit, then hashes of CPU and memory.
+    fn slice(&mut self, rng: &mut Rng) -> (Exit, u128, u128) {
+        let mut env = Env { mem: &self.mem, platform: &mut NoPlatform };
+        let exit = self.cpu.run(&mut env, &mut self.code, 1 + rng.below(400));
+        match exit {
+            Exit::Firmware => self.cpu.firmware_return(1),
+            Exit::Idle => self.cpu.doorbell = true,
+            Exit::Watched => self.cpu.step_over_watch(),
+            Exit::Budget => {}
+        }
+        let mut cpu = StateHasher::new();
+        cpu.state(&self.cpu);
+        let mut mem = StateHasher::new();
+        self.mem.hash_into(&mut mem);
+        (exit, cpu.finish(), mem.finish())
+    }
+    /// What the outside does between two slices, from a generator of its own.
+    fn disturb(&mut self, mut rng: Rng) {
+        for gpr in &mut self.cpu.gpr {
+            if rng.below(3) == 0 {
+                *gpr = 0x100 + rng.below(MEMORY - 0x200);
+            }
+        }
+        if rng.below(4) == 0 {
+            self.cpu.cia = 4 * rng.below(CODE_WORDS);
+            self.cpu.nia = self.cpu.cia;
+            self.cpu.set_msr(msr::SF | msr::HV | msr::ME | msr::LE | msr::FP | msr::VEC | msr::VSX);
+            self.cpu.stopped = false;
+        }
+        let place = 4 * rng.below(CODE_WORDS);
+        match rng.below(8) {
+            0 => self.code.watch(place),
+            1 => self.code.unwatch_all(),
+            2 => drop(self.mem.write(place, word(&mut rng).to_le_bytes())),
+            _ => {}
+        }
+        if rng.below(8) == 0 {
+            self.cpu.dec_due = self.cpu.timebase() + rng.below(300);
+        }
+    }
+}
+
+/// Runs one program on both.
+fn compare(seed: u64) -> Result<(), String> {
+    let mut rng = Rng::named(seed, "program");
+    let program: Vec<u32> = (0..CODE_WORDS).map(|_| word(&mut rng)).collect();
+    let threshold = if seed.is_multiple_of(2) { Threshold::Times(0) } else { Threshold::Drawn(seed) };
+    let mut interpreted = Bench::new(&program, None);
+    let mut translated = Bench::new(&program, Some(threshold));
+    for n in 0..SLICES {
+        let fork = |name: &str| Rng::named(seed ^ n << 32, name);
+        interpreted.disturb(fork("disturb"));
+        translated.disturb(fork("disturb"));
+        let start = interpreted.cpu.cia;
+        let (a, b) = (interpreted.slice(&mut fork("budget")), translated.slice(&mut fork("budget")));
+        if a != b {
+            let (i, t) = (&interpreted.cpu, &translated.cpu);
+            let gprs: Vec<_> =
+                (0..32).filter(|&r| i.gpr[r] != t.gpr[r]).map(|r| (r, i.gpr[r], t.gpr[r])).collect();
+            return Err(format!(
+                "seed {seed}, slice {n} from {start:#x}: exits {:?} {:?}, memory equal: {}, GPRs {gprs:x?}, \
+                 cia {:#x} {:#x}, retired {} {}, cr {:#x} {:#x}, xer {:#x} {:#x}, lr {:#x} {:#x}, ctr {:#x} {:#x}",
+                a.0,
+                b.0,
+                a.2 == b.2,
+                i.cia,
+                t.cia,
+                i.retired,
+                t.retired,
+                i.cr,
+                t.cr,
+                i.xer,
+                t.xer,
+                i.lr,
+                t.lr,
+                i.ctr,
+                t.ctr
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn random_programs_do_not_tell_which_executor_runs_them() {
+    let first = setting("CAPISIM_JIT_SEED", 1);
+    for seed in first..first + setting("CAPISIM_JIT_PROGRAMS", 200) {
+        compare(seed).unwrap_or_else(|text| {
+            panic!("{text}\nCAPISIM_JIT_SEED={seed} CAPISIM_JIT_PROGRAMS=1 repeats it")
+        });
+    }
+}

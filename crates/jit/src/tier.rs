@@ -1,0 +1,223 @@
+//! What is translated when, and where its code is.
+
+use crate::Threshold;
+use crate::asm::{Asm, displacement};
+use crate::buffer::{Buffer, serialize};
+use crate::emit::{self, Op, Rows};
+use crate::frame::{Exit, Frame, pack};
+use crate::stubs::Stubs;
+use cpu::{CodeCache, Cpu, Env, Progress, Translator};
+use fabric::Rng;
+use std::mem::transmute;
+use std::panic::resume_unwind;
+
+/// Bytes of host code; when they are used up, everything is forgotten.
+const CODE: usize = 32 << 20;
+/// Words of a page of code.
+const WORDS: usize = 1024;
+
+/// What is known of a page of decoded instructions.
+struct Page {
+    /// The place of the block that begins at a word, or of `no_block`.
+    entries: Box<[u32; WORDS]>,
+    /// How many times control has to come to a word before it begins a block.
+    heat: Box<[u8; WORDS]>,
+}
+
+/// [`Threshold`] with the generator it needs.
+enum Heat {
+    Times(u8),
+    Drawn(Rng),
+}
+
+impl Heat {
+    /// Sets how many times control has to come to each word.
+    fn cool(&mut self, heat: &mut [u8]) {
+        match self {
+            Heat::Times(times) => heat.fill(*times),
+            Heat::Drawn(rng) => heat.iter_mut().for_each(|h| *h = rng.below(40) as u8),
+        }
+    }
+}
+
+/// The translator.
+pub struct Tier {
+    rows: Rows,
+    buffer: Buffer,
+    stubs: Stubs,
+    pages: Vec<Page>,
+    /// `entries` of all pages, for emitted code.
+    tables: Vec<*const u32>,
+    frame: Box<Frame>,
+    threshold: Heat,
+    asm: Asm,
+    ops: Vec<Op>,
+    evictions: u64,
+}
+
+// SAFETY: the raw pointers lead into what this value owns (`tables` to the
+// boxes of `pages`), or are set from borrowed values before every entry of
+// emitted code and not used after it.
+unsafe impl Send for Tier {}
+
+/// Whether the processor has what emitted code uses beyond x86-64.
+fn suitable() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt")
+}
+
+impl Tier {
+    pub fn new(threshold: Threshold) -> Option<Tier> {
+        let mut buffer = if suitable() { Buffer::new(CODE)? } else { return None };
+        let stubs = Stubs::emit(&mut buffer);
+        let threshold = match threshold {
+            Threshold::Drawn(seed) => Heat::Drawn(Rng::named(seed, "threshold")),
+            Threshold::Times(times) => Heat::Times(times),
+        };
+        let mut frame = Box::new(Frame::new());
+        frame.code = buffer.address(0);
+        Some(Tier {
+            rows: Rows::new(),
+            buffer,
+            stubs,
+            pages: vec![],
+            tables: vec![],
+            frame,
+            threshold,
+            asm: Asm::default(),
+            ops: vec![],
+            evictions: 0,
+        })
+    }
+
+    /// Makes the tables reach to page `id`.
+    fn reach(&mut self, id: u32) {
+        while self.pages.len() <= id as usize {
+            let mut heat = Box::new([0; WORDS]);
+            self.threshold.cool(&mut heat[..]);
+            let page = Page { entries: Box::new([self.stubs.no_block as u32; WORDS]), heat };
+            self.tables.push(page.entries.as_ptr());
+            self.pages.push(page);
+        }
+    }
+    /// The place of the block at `cia`, which lies in page `id`, made if it is hot.
+    fn block(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, cia: u64) -> Option<usize> {
+        self.reach(id);
+        let word = (cia >> 2) as usize & (WORDS - 1);
+        let page = &mut self.pages[id as usize];
+        let place = page.entries[word] as usize;
+        if place != self.stubs.no_block {
+            return Some(place);
+        }
+        if page.heat[word] > 0 {
+            page.heat[word] -= 1;
+            return None;
+        }
+        self.translate(code, env, id, (cia & 0xFFC) as u32)
+    }
+
+    fn translate(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, offset: u32) -> Option<usize> {
+        self.rows.scan(offset, |at| code.word(env.mem, id, at), &mut self.ops);
+        if self.ops.is_empty() {
+            return None;
+        }
+        if self.buffer.free() < emit::LARGEST {
+            self.evict();
+        }
+        let place = self.buffer.used();
+        self.asm.restart(place);
+        let entries = &mut self.pages[id as usize].entries;
+        emit::block(&self.rows, &mut self.asm, &self.stubs, &entries[..], offset, &self.ops);
+        self.buffer.append(self.asm.bytes());
+        entries[offset as usize >> 2] = place as u32;
+        serialize();
+        Some(place)
+    }
+
+    /// Forgets all blocks.
+    fn evict(&mut self) {
+        self.buffer.truncate(self.stubs.end);
+        self.evictions += 1;
+        let none = self.stubs.no_block as u32;
+        self.pages.iter_mut().for_each(|page| page.entries.fill(none));
+    }
+
+    /// The jump at `site` leads to the block at `place` from now on.
+    fn link(&mut self, site: usize, place: usize) {
+        self.buffer.patch(site, displacement(site, place));
+        serialize();
+    }
+
+    /// Executes emitted code from `place` on, which is that for `cpu.cia` in
+    /// page `id`.
+    fn enter(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, id: u32, place: usize) -> Exit {
+        let frame = &mut *self.frame;
+        frame.load(cpu, env, id);
+        frame.entries = self.tables[id as usize];
+        frame.tables = self.tables.as_ptr();
+        type Enter = extern "C" fn(*mut Frame, *const u8);
+        // SAFETY: `stubs.enter` is the place of a function of this type.
+        let enter = unsafe { transmute::<*const u8, Enter>(self.buffer.address(self.stubs.enter)) };
+        enter(frame, self.buffer.address(place));
+        cpu.cr = pack(frame.cr);
+        match frame.exit {
+            x if x == Exit::Look as u32 => Exit::Look,
+            x if x == Exit::NoBlock as u32 => Exit::NoBlock,
+            x if x == Exit::TooLong as u32 => Exit::TooLong,
+            x if x == Exit::Branched as u32 => Exit::Branched,
+            x if x == Exit::Trap as u32 => Exit::Trap,
+            _ => Exit::Panic,
+        }
+    }
+}
+
+impl Translator for Tier {
+    fn execute(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, code: &CodeCache, page: u32) -> Progress {
+        let (mut id, mut site) = (page, 0);
+        loop {
+            if cpu.micro.data_shift() != emit::VIEW_SHIFT {
+                return Progress::Interpret { page: id, whole: true };
+            }
+            let evictions = self.evictions;
+            let Some(place) = self.block(code, env, id, cpu.cia) else {
+                return Progress::Interpret { page: id, whole: false };
+            };
+            // After an eviction the jump is gone.
+            if site != 0 && evictions == self.evictions {
+                self.link(site, place);
+            }
+            let exit = self.enter(cpu, env, id, place);
+            if exit == Exit::Panic {
+                resume_unwind(self.frame.panic.take().expect("the exit says so"));
+            }
+            if exit == Exit::Trap {
+                return Progress::Trap(self.frame.trap);
+            }
+            if exit == Exit::Look || cpu.retired >= cpu.micro.stop_at() {
+                return Progress::Look;
+            }
+            id = self.frame.page;
+            site = 0;
+            match exit {
+                Exit::TooLong => return Progress::Interpret { page: id, whole: true },
+                Exit::NoBlock => site = self.frame.site as usize,
+                _ => {
+                    // A function branched: to another page through the view, as everywhere.
+                    if (cpu.cia ^ self.frame.page_ea) & !0xFFF != 0 {
+                        match cpu.micro.code_page(cpu.cia) {
+                            Some(page) => id = page,
+                            None => return Progress::Look,
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, page: u32) {
+        if let Some(page) = self.pages.get_mut(page as usize) {
+            page.entries.fill(self.stubs.no_block as u32);
+            self.threshold.cool(&mut page.heat[..]);
+        }
+    }
+}
