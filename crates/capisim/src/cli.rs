@@ -132,7 +132,8 @@ Examples:
 const EXPLORE_EXAMPLES: &str = "\
 Examples:
   capisim explore churn --schedules 1000
-  capisim explore release-during-remove --driver pre-fix --schedules 100 --format json";
+  capisim explore release-during-remove --driver pre-fix --schedules 100 --format json
+  capisim explore release-during-remove --driver my.ko --rerun target/capisim/campaigns/ID";
 
 /// How the CPUs' turns are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -182,6 +183,9 @@ pub struct CampaignArgs {
     /// Runs each schedule from power-on, without snapshots: a check of them that takes seconds a schedule.
     #[arg(long)]
     pub from_power_on: bool,
+    /// Runs only the schedules that failed in the campaign in this folder, the last one first: does a new build cure them?
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["schedules", "first"])]
+    pub rerun: Option<PathBuf>,
     /// Ends the campaign at the first failure (of two builds: of the new one).
     #[arg(long)]
     pub fail_fast: bool,

@@ -10,7 +10,7 @@ use machine::engine::Strategy;
 use machine::report::Build;
 use machine::report::campaign::Line;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -129,8 +129,36 @@ impl Ledger {
     }
     /// The lines of these schedules, in order.
     pub fn lines(&self, wanted: &[u64]) -> Vec<Line> {
-        self.lines.values().filter(|l| wanted.binary_search(&l.schedule).is_ok()).cloned().collect()
+        let wanted: BTreeSet<u64> = wanted.iter().copied().collect();
+        self.lines.values().filter(|l| wanted.contains(&l.schedule)).cloned().collect()
     }
+}
+
+/// The schedules that failed in the campaign in `dir`, on any build, the last one first.
+///
+/// # Errors
+/// There is no campaign, or what is there is none.
+pub fn failed(dir: &Path) -> Result<Vec<u64>, Error> {
+    let path = dir.join("schedules.jsonl");
+    let text = fs::read_to_string(&path).map_err(Error::io(&path, "read the campaign to rerun"))?;
+    let mut seen = BTreeSet::new();
+    let mut failed = vec![];
+    // A killed campaign may have left half a line.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    for (n, line) in whole.lines().enumerate().collect::<Vec<_>>().into_iter().rev() {
+        let line: Line = serde_json::from_str(line).map_err(|e| not_a_schedule(&path, n, &e))?;
+        if !line.violations.is_empty() && seen.insert(line.schedule) {
+            failed.push(line.schedule);
+        }
+    }
+    if failed.is_empty() {
+        return Err(Error::Usage(format!("--rerun: no schedule failed in {}", path.display())));
+    }
+    Ok(failed)
+}
+
+fn not_a_schedule(path: &Path, n: usize, e: &serde_json::Error) -> Error {
+    Error::Environment(format!("{}: line {}: not a schedule: {e}", path.display(), n + 1))
 }
 
 /// The whole lines of a file; what a killed campaign left of its last one is
@@ -143,9 +171,7 @@ fn read(path: &Path) -> Result<BTreeMap<(u64, String), Line>, Error> {
         if bytes.last() != Some(&b'\n') {
             break;
         }
-        let line: Line = serde_json::from_slice(bytes).map_err(|e| {
-            Error::Environment(format!("{}: line {}: not a schedule: {e}", path.display(), n + 1))
-        })?;
+        let line: Line = serde_json::from_slice(bytes).map_err(|e| not_a_schedule(path, n, &e))?;
         lines.insert((line.schedule, line.driver.clone()), line);
         whole += bytes.len();
     }
@@ -154,4 +180,32 @@ fn read(path: &Path) -> Result<BTreeMap<(u64, String), Line>, Error> {
         file.set_len(whole as u64).map_err(Error::io(path, "shorten it"))?;
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(schedule: u64, violations: &str) -> String {
+        format!(
+            r#"{{"scenario":"x","driver":"stock","schedule":{schedule},"violations":[{violations}],"findings":{{}},"bug":false,"undecided":null,"bypassed":0,"remove":"not-run","oops":null,"reached":{{}},"state_hash":"","instructions":1,"virtual_ns":1,"wall_us":1,"restore_us":1}}"#
+        )
+    }
+
+    #[test]
+    fn what_failed_last_is_run_again_first() {
+        let dir = std::env::temp_dir().join(format!("capisim-rerun-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("created");
+        let put = |text: &str| fs::write(dir.join("schedules.jsonl"), text).expect("written");
+        let bad = r#"{"oracle":"no-oops","at_ns":1,"pe":null,"text":"Oops"}"#;
+        let text = [line(7, bad), line(3, ""), line(9, bad), line(2, bad), line(7, bad)].join("\n");
+        put(&format!("{text}\n{{\"half"));
+        assert_eq!(failed(&dir).expect("good"), [7, 2, 9]);
+        put(&format!("{}\n", line(1, "")));
+        assert_eq!(failed(&dir).expect_err("none failed").exit_code(), 2);
+        put("no\n");
+        assert!(failed(&dir).expect_err("not JSON").to_string().contains("line 1: not a schedule"));
+        fs::remove_dir_all(&dir).expect("removed");
+        assert!(failed(&dir).is_err());
+    }
 }

@@ -125,8 +125,7 @@ impl Command<'_> {
         let identity = Identity::new(job, guest, &builds, self.args)?;
         let mut ledger = Ledger::open(dir, &identity)?;
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
-        let last = self.args.first.saturating_add(self.args.schedules);
-        let wanted: Vec<u64> = (self.args.first..last).filter(|s| shard.has(s - self.args.first)).collect();
+        let wanted = self.schedules(&job.scenario.name, shard)?;
         let facts = facts(job, guest, &builds, &identity);
         let work = pool::Work {
             job,
@@ -144,6 +143,15 @@ impl Command<'_> {
         let meter = progress.start(&job.scenario.name);
         pool::run(&work, &mut ledger, self.args.fail_fast, meter, stop)?;
         self.report(job, guest, builds, ledger.lines(&wanted), dir)
+    }
+
+    /// Seeds of the schedules to run, in that order.
+    fn schedules(&self, scenario: &str, shard: Shard) -> Result<Vec<u64>, Error> {
+        let all = match &self.args.rerun {
+            Some(campaign) => ledger::failed(&campaign.join(scenario))?,
+            None => (self.args.first..self.args.first.saturating_add(self.args.schedules)).collect(),
+        };
+        Ok(all.into_iter().zip(0..).filter(|(_, n)| shard.has(*n)).map(|(schedule, _)| schedule).collect())
     }
 
     fn report(

@@ -33,7 +33,7 @@ pub struct Work<'a> {
     pub builds: &'a [Build],
     /// Seed up to the branch point.
     pub seed: u64,
-    /// Seeds of the schedules, ascending.
+    /// Seeds of the schedules, in the order in which they are begun.
     pub wanted: &'a [u64],
     /// How the CPUs' turns are drawn.
     pub strategy: Strategy,
