@@ -65,9 +65,9 @@ pub fn check() -> Result<u64, String> {
     let merged = report(merge)?;
     expect(summary(&merged) == summary(&whole), || "merged shards differ from the whole campaign".into())?;
     campaign(&out.join("power-on"), "1/24", &["--from-power-on"])?;
-    let booted = schedules(&folder(&out.join("whole"))?)?;
+    let booted = schedules(&folder(&out.join("whole"))?, SCENARIO)?;
     for (part, many) in [("one", SCHEDULES), ("two", SCHEDULES), ("power-on", 2)] {
-        same(&booted, &schedules(&folder(&out.join(part))?)?, many)
+        same(&booted, &schedules(&folder(&out.join(part))?, SCENARIO)?, many)
             .map_err(|text| format!("{part}: {text}"))?;
     }
     Ok(7)
@@ -83,10 +83,11 @@ fn summary(r: &RunReport) -> Vec<(u64, u64, u64, u64)> {
 }
 
 /// Every line of this campaign without what the clock says, by schedule and build.
-type Schedules = BTreeMap<(u64, String), Line>;
+pub type Schedules = BTreeMap<(u64, String), Line>;
 
-fn schedules(campaign: &Path) -> Result<Schedules, String> {
-    let path = campaign.join(SCENARIO).join("schedules.jsonl");
+/// The lines of a scenario in a campaign's folder.
+pub fn schedules(campaign: &Path, scenario: &str) -> Result<Schedules, String> {
+    let path = campaign.join(scenario).join("schedules.jsonl");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let line = |text: &str| {
         let line: Line = serde_json::from_str(text).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -97,7 +98,7 @@ fn schedules(campaign: &Path) -> Result<Schedules, String> {
 
 /// Each of the `many` schedules of `part` came to the same state as in `whole`, in as many instructions, with the same to
 /// be said about it.
-fn same(whole: &Schedules, part: &Schedules, many: u64) -> Result<(), String> {
+pub fn same(whole: &Schedules, part: &Schedules, many: u64) -> Result<(), String> {
     expect(part.len() as u64 == many, || format!("{} schedules", part.len()))?;
     for (key, line) in part {
         expect(!line.state_hash.is_empty(), || format!("{key:?} has no state hash"))?;
@@ -121,7 +122,7 @@ fn report(mut command: std::process::Command) -> Result<RunReport, String> {
 }
 
 /// The one campaign in `out`.
-fn folder(out: &Path) -> Result<std::path::PathBuf, String> {
+pub fn folder(out: &Path) -> Result<std::path::PathBuf, String> {
     let campaigns = out.join("campaigns");
     let failed = |e: std::io::Error| format!("{}: {e}", campaigns.display());
     let first = std::fs::read_dir(&campaigns).map_err(failed)?.next();

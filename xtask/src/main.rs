@@ -10,6 +10,7 @@ mod fuzz;
 mod guest;
 mod licences;
 mod mutants;
+mod replays;
 mod run;
 mod test;
 mod tidy;
@@ -50,7 +51,9 @@ enum Task {
     Mutants(mutants::Args),
     /// Run the stock driver with many seeds: every oracle has to stay silent
     Falsepos(falsepos::Args),
-    /// Measure our boot beside QEMU's
+    /// Run schedules from a snapshot in memory, from its file and from power-on, and compare
+    Replays(replays::Args),
+    /// Measure our boot, or our snapshots, beside QEMU's
     Bench(bench::Args),
 }
 
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Clients(args) => return clients::run(&args),
         Task::Mutants(args) => return mutants::run(&args),
         Task::Falsepos(args) => return falsepos::run(&args),
+        Task::Replays(args) => return replays::run(&args),
         Task::Bench(args) => return bench::run(&args),
     };
     let outcome = outcome.map_err(|error| (error.exit_code(), miette::Report::new(error)));

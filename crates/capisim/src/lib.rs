@@ -18,7 +18,7 @@ pub mod run;
 pub mod rundir;
 pub mod scenarios;
 pub mod shrink;
-mod snapshots;
+pub mod snapshots;
 pub mod stop;
 pub mod terminal;
 pub mod verify;

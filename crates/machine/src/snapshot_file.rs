@@ -98,7 +98,7 @@ pub fn encode(facts: &Facts, state: &[u8], memory: &MemoryImage) -> Result<Vec<u
     if state.len() > MOST {
         return Err(nonsense("the state is larger than 1 GiB"));
     }
-    let mut out = vec![0; HEAD];
+    let mut out = vec![];
     let facts = postcard::to_stdvec(facts).expect("facts are texts");
     put_blocks(&mut out, &facts);
     put_blocks(&mut out, state);
@@ -110,12 +110,18 @@ pub fn encode(facts: &Facts, state: &[u8], memory: &MemoryImage) -> Result<Vec<u
         numbers.iter().for_each(|n| out.extend(n.to_le_bytes()));
         put_block(&mut out, bytes);
     }
-    let (length, sum) = (out.len() as u64, checksum(&out[HEAD..]));
-    out[..8].copy_from_slice(&MAGIC);
-    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    out[12..20].copy_from_slice(&length.to_le_bytes());
-    out[20..HEAD].copy_from_slice(&sum.to_le_bytes());
-    Ok(out)
+    Ok(sealed(&out))
+}
+
+/// The file with this body: a head that fits it in front.
+pub fn sealed(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEAD + body.len());
+    out.extend(MAGIC);
+    out.extend(VERSION.to_le_bytes());
+    out.extend(((HEAD + body.len()) as u64).to_le_bytes());
+    out.extend(checksum(body).to_le_bytes());
+    out.extend(body);
+    out
 }
 
 /// State and memory of a file made of `facts`, with `memory` bytes of memory.
@@ -275,14 +281,6 @@ mod tests {
         encode(&made_of(), &state, &memory).expect("small")
     }
 
-    /// With a head that fits what follows.
-    fn sealed(mut file: Vec<u8>) -> Vec<u8> {
-        let (length, sum) = (file.len() as u64, checksum(&file[HEAD..]));
-        file[12..20].copy_from_slice(&length.to_le_bytes());
-        file[20..HEAD].copy_from_slice(&sum.to_le_bytes());
-        file
-    }
-
     #[test]
     fn what_was_written_is_read() {
         let (state, memory) = contents();
@@ -337,12 +335,12 @@ mod tests {
                 let mut bytes = file.clone();
                 bytes[at] = value;
                 // It may still be one: a page may have any contents.
-                let _ = decode(&sealed(bytes), &made_of(), SIZE);
+                let _ = decode(&sealed(&bytes[HEAD..]), &made_of(), SIZE);
             }
         }
         let small: Vec<u8> = encode(&made_of(), &[], &MemoryImage::new(SIZE)).expect("small");
         for cut in HEAD..small.len() {
-            assert!(decode(&sealed(small[..cut].to_vec()), &made_of(), SIZE).is_err(), "cut at {cut}");
+            assert!(decode(&sealed(&small[HEAD..cut]), &made_of(), SIZE).is_err(), "cut at {cut}");
         }
     }
 }

@@ -7,6 +7,7 @@ mod platform;
 mod processor;
 mod scenario;
 mod seeds;
+mod snapshot;
 mod tables;
 
 /// One target.
@@ -186,5 +187,16 @@ pub const ALL: &[Target] = &[
         floor: 3500,
         counters: 1270,
         run: scenario::run,
+    },
+    Target {
+        name: "snapshot",
+        about: "files of snapshots, with and without a right checksum",
+        seeds: snapshot::seeds,
+        longest: snapshot::LONGEST,
+        head: 1,
+        step: 1,
+        floor: 210,
+        counters: 3250,
+        run: snapshot::run,
     },
 ];

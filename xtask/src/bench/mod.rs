@@ -6,6 +6,7 @@
 
 mod iops;
 pub mod qemu;
+mod snapshots;
 
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ use crate::test::cargo::{cargo, output};
 /// What the user asks for.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --runs 5 --cpus 1\n  cargo xtask bench --no-qemu\n  cargo xtask bench --iops --format json"
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --runs 5 --cpus 1\n  cargo xtask bench --no-qemu\n  cargo xtask bench --iops --format json\n  cargo xtask bench --snapshots --runs 5"
 )]
 pub struct Args {
     /// Runs of each; the median counts
@@ -33,6 +34,9 @@ pub struct Args {
     /// What reads through the adapter cost instead, beside QEMU's disks
     #[arg(long)]
     iops: bool,
+    /// What snapshots of a booted guest cost instead, beside QEMU's
+    #[arg(long, conflicts_with = "iops")]
+    snapshots: bool,
     /// Reads of a short run of `--iops`; a long one has nine times as many
     #[arg(long, default_value_t = 32768, requires = "iops", value_parser = clap::value_parser!(u64).range(4096..))]
     reads: u64,
@@ -62,7 +66,11 @@ const MEMORY_LIMIT: u64 = 256 << 20;
 
 /// The task.
 pub fn run(args: &Args) -> ExitCode {
-    let done = if args.iops { iops::run(args).map(|()| true) } else { bench(args) };
+    let done = match (args.iops, args.snapshots) {
+        (true, _) => iops::run(args).map(|()| true),
+        (_, true) => snapshots::run(args).map(|()| true),
+        _ => bench(args),
+    };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

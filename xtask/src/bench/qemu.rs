@@ -68,6 +68,14 @@ impl Qemu {
         Ok(Qemu { program, kernel: artifacts.vmlinux.path.clone(), initrd, version })
     }
 
+    /// What boots the same on a machine of this type.
+    pub fn command(&self, machine: &str, cpus: u32) -> Command {
+        let mut command = self::machine(&self.program, cpus, &self.kernel, &self.initrd, CMDLINE);
+        // Of two the last counts.
+        command.args(["-M", machine]);
+        command
+    }
+
     /// Boots to init's first line, then ends QEMU.
     pub fn boot(&self, cpus: u32) -> Result<Boot, String> {
         let mut command = machine(&self.program, cpus, &self.kernel, &self.initrd, CMDLINE);
@@ -87,6 +95,23 @@ const CMDLINE: &str = "console=hvc0 cryptomgr.notests mitigations=off cpuidle.of
 
 fn it_config() -> &'static str {
     "mode probe\nhelper -\n"
+}
+
+/// Reads the console until init's first line, and what comes later unseen.
+#[allow(clippy::disallowed_methods)] // The task, unlike the model, may have threads.
+pub fn wait_for_init(child: &mut Child) -> Result<(), String> {
+    let mut out = child.stdout.take().expect("it is piped");
+    let (begun, mut console, mut buffer) = (Instant::now(), String::new(), [0; 4096]);
+    while begun.elapsed() < LIMIT && !console.contains(INIT) {
+        match out.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(got) => console.push_str(&String::from_utf8_lossy(&buffer[..got])),
+        }
+    }
+    let reached = console.contains(INIT);
+    // A console that nobody reads stops the guest.
+    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+    if reached { Ok(()) } else { Err("did not reach init".into()) }
 }
 
 /// Seconds from the kernel's entry to init's first line.
