@@ -216,7 +216,7 @@ extern "C" fn step(frame: *mut Frame, word: u32, op: u32) -> u32 {
     unsafe { &mut *frame }.call(Word(word), op, true)
 }
 
-/// A load or store: neither reads nor writes CR and XER.
+/// A load or store, or another instruction that leaves CR alone.
 extern "C" fn access(frame: *mut Frame, word: u32, op: u32) -> u32 {
     // SAFETY: as in `step`.
     unsafe { &mut *frame }.call(Word(word), op, false)

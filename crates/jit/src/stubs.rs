@@ -38,7 +38,7 @@ pub struct Stubs {
     /// Calls `step`: ESI word, EDX row and (in the upper half) the rest of the
     /// block with this instruction, ECX offset in the page.
     pub step: usize,
-    /// The same for loads and stores.
+    /// The same for instructions that leave CR alone.
     pub access: usize,
     /// Emitted blocks begin here.
     pub end: usize,

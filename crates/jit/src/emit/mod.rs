@@ -6,6 +6,7 @@
 
 mod branch;
 mod carry;
+mod condition;
 mod fixed;
 mod ldst;
 mod regs;
@@ -166,14 +167,15 @@ impl Block<'_> {
         self.regs.unpin();
         let word = self.op.word;
         if !row.emit.is_some_and(|emit| emit(self, word)) {
-            self.call(self.op, self.offset, self.behind + 1, false);
+            let alone = condition::untouched(self.op.id, word);
+            self.call(self.op, self.offset, self.behind + 1, alone);
             self.regs.clear();
             self.new_flags = None;
         }
     }
 
     /// A call of the interpreter's function; `rest` instructions of the block
-    /// are not retired yet.
+    /// are not retired yet; `access` if it leaves CR alone.
     fn call(&mut self, op: Op, offset: u32, rest: u32, access: bool) {
         self.asm.mov_imm(Reg::RSI, u64::from(op.word.0));
         self.asm.mov_imm(Reg::RDX, u64::from(rest << 16 | u32::from(op.id.0)));
