@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod determinism;
+mod layout;
 mod oracle;
 mod privtest;
 mod snapshot;

@@ -106,6 +106,18 @@ pub enum Verb {
     },
 }
 
+impl Verb {
+    /// Exit codes for `git bisect run` are wanted.
+    pub fn bisects(&self) -> bool {
+        match self {
+            Verb::Run(args) => args.bisect_codes,
+            Verb::Ab(args) => args.campaign.bisect_codes,
+            Verb::Explore(args) => args.campaign.bisect_codes,
+            _ => false,
+        }
+    }
+}
+
 const BOOT_EXAMPLES: &str = "\
 Examples:
   capisim boot                                  a shell on hvc0; Ctrl-A x leaves
@@ -192,7 +204,7 @@ pub struct CampaignArgs {
     /// Form of the results on standard output.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell.
+    /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell, above 127 ends the bisection.
     #[arg(long)]
     pub bisect_codes: bool,
 }
@@ -263,6 +275,9 @@ pub struct GuestArgs {
     /// Kernel: a vmlinux file, or the release of a prepared one (`capisim list kernels`).
     #[arg(long, value_name = "FILE|RELEASE")]
     pub kernel: Option<String>,
+    /// Kernel build tree: its vmlinux, its modules, and its cxlflash.ko as driver `stock` (docs/kernels.md).
+    #[arg(long, value_name = "DIR", conflicts_with = "kernel")]
+    pub kbuild: Option<PathBuf>,
     /// Kernel module to use instead of, or besides, the prepared ones; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub module: Vec<PathBuf>,
@@ -329,7 +344,7 @@ pub struct RunArgs {
     /// Form of the results on standard output.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell.
+    /// Exit codes for `git bisect run`: 0 good, 1 bad, 125 cannot tell, above 127 ends the bisection.
     #[arg(long)]
     pub bisect_codes: bool,
     /// Runs every build twice, in two processes, and compares them at marks; if they differ, finds the instruction, register, page or event that begins it (exit code 4).

@@ -5,8 +5,10 @@ use crate::artifacts::{Artifacts, ArtifactsError, Offsets, cache_dir, hash_file}
 use crate::cli::GuestArgs;
 use crate::error::Error;
 use crate::initramfs::{self, Contents, Module, ModuleTree};
+use crate::kbuild::Tree;
 use machine::KernelImage;
-use machine::engine::{GuestOffsets, ModuleSymbols};
+use machine::engine::ModuleSymbols;
+use machine::guest::{Btf, GuestOffsets, offsets};
 use machine::report::KernelReport;
 use machine::scenario::Scenario;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ pub struct Guest {
     pub offsets: GuestOffsets,
     /// The prepared artifacts, unless everything was given.
     pub artifacts: Option<Artifacts>,
+    /// `cxlflash.ko` of a build tree.
+    driver: Option<PathBuf>,
     vermagic: Option<String>,
     modules: ModuleTree,
     given: Vec<PathBuf>,
@@ -51,11 +55,12 @@ pub enum Mode {
 impl Guest {
     /// Reads what `args` name; the rest comes from the cache.
     pub fn open(args: &GuestArgs) -> Result<Guest, Error> {
+        let tree = args.kbuild.as_deref().map(Tree::open).transpose()?;
         let (file, release) = match &args.kernel {
             Some(k) if Path::new(k).is_file() => (Some(PathBuf::from(k)), None),
             Some(k) if k.contains('/') => return Err(missing_kernel(k)),
             Some(k) => (None, Some(k.as_str())),
-            None => (None, None),
+            None => (tree.as_ref().map(|t| t.vmlinux.clone()), None),
         };
         let artifacts = match cache_dir().and_then(|cache| Artifacts::load(&cache, release)) {
             Ok(found) => Some(found),
@@ -72,14 +77,19 @@ impl Guest {
         let bytes = std::fs::read(&kernel_path).map_err(Error::io(&kernel_path, "read it"))?;
         let kernel = KernelImage::parse(&bytes)
             .map_err(|source| Error::Kernel { path: kernel_path.clone(), source })?;
-        let report =
-            KernelReport { version: release_of(&kernel.banner), sha256: machine::report::sha256(&bytes) };
-        let prepared = artifacts.as_ref().filter(|a| own || a.kernel == report.version);
-        let offsets = prepared.and_then(|a| a.read_offsets().ok());
+        let version = release_of(&kernel.banner);
+        let artifacts =
+            artifacts.map(|a| if own || a.kernel == version { a } else { same_release(a, &version) });
+        let prepared = artifacts.as_ref().filter(|a| tree.is_none() && a.kernel == version);
+        let headers = prepared.and_then(|a| a.read_offsets().ok());
+        let (offsets, structures) = layout(&bytes, headers.as_ref())?;
+        let report = KernelReport { version, sha256: machine::report::sha256(&bytes), structures };
         let modules = prepared.map(|a| ModuleTree::scan(&a.modules_dir)).transpose()?.unwrap_or_default();
+        let (modules, driver) = tree.map_or((modules, None), |t| (t.modules, Some(t.cxlflash)));
         Ok(Guest {
+            driver,
             vermagic: initramfs::kernel_vermagic(&kernel_path).ok(),
-            offsets: offsets.map(|o| lookup(&o)).unwrap_or_default(),
+            offsets,
             base: args.initrd.as_ref().map(|p| read_initrd(p)).transpose()?,
             initrd: args.initrd.clone(),
             given: args.module.clone(),
@@ -93,6 +103,16 @@ impl Guest {
 
     /// The file of a driver named on the command line.
     pub fn driver(&self, name: &str) -> Result<PathBuf, Error> {
+        if let Some(own) = &self.driver {
+            let path = if name == "stock" { own.clone() } else { PathBuf::from(name) };
+            if path.is_file() {
+                return Ok(path);
+            }
+            let text = format!(
+                "{name}: no such driver file (with --kbuild, `stock` names the tree's own cxlflash.ko)"
+            );
+            return Err(Error::Environment(text));
+        }
         let prepared = |a: &Artifacts| match name {
             "stock" => Some(a.cxlflash_stock.path.clone()),
             "pre-fix" => Some(a.cxlflash_prefix.path.clone()),
@@ -190,8 +210,26 @@ fn read_initrd(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(Error::io(path, "read it"))
 }
 
-fn lookup(offsets: &Offsets) -> GuestOffsets {
-    GuestOffsets::lookup(|key| offsets.get(key).ok())
+/// What is prepared for this release, if that is; else what is there, for its programs.
+fn same_release(found: Artifacts, release: &str) -> Artifacts {
+    let all = cache_dir().map(|cache| Artifacts::all(&cache)).unwrap_or_default();
+    all.into_iter().find(|a| a.kernel == release).unwrap_or(found)
+}
+
+/// The layout of a kernel's structures, and where it is known from: its own
+/// BTF, what that leaves open from its headers; without BTF the headers.
+fn layout(kernel: &[u8], headers: Option<&Offsets>) -> Result<(GuestOffsets, String), Error> {
+    let from_headers = |key: &str| headers.and_then(|o| o.get(key).ok());
+    let btf = Btf::of_elf(kernel, None)
+        .map_err(|e| Error::Environment(format!("the kernel's .BTF section: {e}")))?;
+    Ok(match (btf, headers) {
+        (Some(btf), _) => {
+            let get = |key: &str| offsets::from_btf(&btf, key).or_else(|| from_headers(key));
+            (GuestOffsets::lookup(get), "BTF".into())
+        }
+        (None, Some(_)) => (GuestOffsets::lookup(from_headers), "headers".into()),
+        (None, None) => (GuestOffsets::default(), "nowhere".into()),
+    })
 }
 
 /// `6.1.0-50-powerpc64le` of `Linux version 6.1.0-50-powerpc64le (…`.

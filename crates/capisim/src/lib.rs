@@ -9,6 +9,7 @@ pub mod cli;
 pub mod error;
 pub mod guest;
 pub mod initramfs;
+mod kbuild;
 pub mod lists;
 pub mod lunfile;
 pub mod output;
@@ -47,8 +48,16 @@ pub fn main_with(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Err(e) => {
             let label = if color { "\x1b[1;31merror\x1b[0m" } else { "error" };
             eprintln!("{label}: {}", with_causes(&e));
-            e.exit_code()
+            if cli.verb.bisects() { bisect_code(&e) } else { e.exit_code() }
         }
+    }
+}
+
+/// For `git bisect run`: what a commit lacks makes it untestable, a mistake on the command line ends the bisection.
+fn bisect_code(e: &Error) -> i32 {
+    match e.exit_code() {
+        2 => 128,
+        _ => 125,
     }
 }
 

@@ -66,7 +66,8 @@ pub fn prepare(bundle: &Bundle, dir: &Path) -> Result<(Job, Guest), Error> {
     let source = Source { file: bundle.scenario.clone(), text };
     let mut scenario = source.parse()?;
     let args = GuestArgs {
-        kernel: Some(bundle.kernel.path.display().to_string()),
+        kernel: bundle.kbuild.is_none().then(|| bundle.kernel.path.display().to_string()),
+        kbuild: bundle.kbuild.clone(),
         module: bundle.module.iter().map(|m| m.path.clone()).collect(),
         initrd: bundle.initrd.as_ref().map(|i| i.path.clone()),
         cmdline: bundle.cmdline.clone(),

@@ -152,8 +152,11 @@ pub fn run(args: &RunArgs, progress: When, color: bool) -> Result<i32, Error> {
 
 /// Exit code of these runs.
 pub fn exit_code(reports: &[RunReport], bisect: bool, stop: &Stop) -> i32 {
-    if let Some(code) = stop.code() {
-        return code;
+    match stop.code() {
+        // A schedule that takes too long is neither good nor bad.
+        Some(124) if bisect => return 125,
+        Some(code) => return code,
+        None => {}
     }
     match (bisect, worst(reports)) {
         (true, 3) => 125,
@@ -176,7 +179,7 @@ fn drivers(args: &RunArgs, guest: &Guest, scenario: &Scenario) -> Result<Vec<Pat
     if !scenario.guest.modules.iter().any(|m| m == "cxlflash") {
         return Ok(vec![]);
     }
-    if args.scenario.is_empty() {
+    if args.scenario.is_empty() && args.guest.kbuild.is_none() {
         return Ok(vec![guest.driver("pre-fix")?, guest.driver("stock")?]);
     }
     Ok(if guest.artifacts.is_some() { vec![guest.driver("stock")?] } else { vec![] })
@@ -281,12 +284,13 @@ fn too_little(memory: u64, guests: u64, whole: Option<u64>, free: Option<u64>) -
 pub fn announce(job: &Job, guest: &Guest, seed: u64, builds: &[Build]) {
     let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
     eprintln!(
-        "seed {seed}  capisim {}  scenario {} ({})  kernel {} ({})",
+        "seed {seed}  capisim {}  scenario {} ({})  kernel {} ({}), its structures from {}",
         env!("CARGO_PKG_VERSION"),
         job.scenario.name,
         short(&job.scenario.hash()),
         guest.report.version,
         short(&guest.report.sha256),
+        guest.report.structures,
     );
     for b in builds.iter().filter(|b| !b.path.is_empty()) {
         eprintln!("driver {}  sha256 {}  {}", b.driver, b.sha256, b.path);
@@ -340,6 +344,12 @@ pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64)
         variant: args.variant.clone(),
         draw: args.draw.clone(),
         kernel: FileId::of(&guest.kernel_path)?,
+        kbuild: args
+            .kbuild
+            .as_deref()
+            .map(std::fs::canonicalize)
+            .transpose()
+            .map_err(Error::io(&guest.kernel_path, "find its folder"))?,
         initrd: guest.initrd.as_deref().map(FileId::of).transpose()?,
         module: ids(&args.module)?,
         driver: ids(&job.drivers)?,

@@ -39,6 +39,9 @@ pub struct Bundle {
     pub draw: Vec<String>,
     /// Kernel file.
     pub kernel: FileId,
+    /// Build tree that it is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kbuild: Option<PathBuf>,
     /// First file system that was given.
     pub initrd: Option<FileId>,
     /// Modules that were given.

@@ -22,6 +22,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("release-during-remove", include_str!("../../../scenarios/release-during-remove.toml")),
     ("release-during-remove-oops", include_str!("../../../scenarios/release-during-remove-oops.toml")),
     ("release-during-remove-poison", include_str!("../../../scenarios/release-during-remove-poison.toml")),
+    ("kill-while-waiting", include_str!("../../../scenarios/kill-while-waiting.toml")),
     ("retry-storm-stall", include_str!("../../../scenarios/retry-storm-stall.toml")),
     ("retry-storm-burst", include_str!("../../../scenarios/retry-storm-burst.toml")),
     ("retry-storm-leak", include_str!("../../../scenarios/retry-storm-leak.toml")),

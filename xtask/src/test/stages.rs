@@ -95,7 +95,8 @@ fn integration(_: &Args) -> Outcome {
 }
 
 /// Scenarios of the whole adapter, run with the stock driver; `cargo xtask run --selftest stock` has all.
-const WHOLE_ADAPTER: &[&str] = &["adapters", "card", "superpipe", "fence-io", "recover-afu", "hot-unplug"];
+const WHOLE_ADAPTER: &[&str] =
+    &["adapters", "card", "superpipe", "fence-io", "recover-afu", "hot-unplug", "kill-while-waiting"];
 
 /// The quick clients, on the first variant.
 fn clients_stage(_: &Args) -> Outcome {

@@ -137,6 +137,22 @@ impl ModuleTree {
         Ok(tree)
     }
 
+    /// The modules of a build tree, as its `modules.order` lists them: `drivers/x/y.ko`, with `.o` from Linux 6.3 on and
+    /// after `kernel/` before 5.19. What is listed and was not built is not there.
+    pub fn of_build(folder: &Path, order: &str) -> Self {
+        let mut tree = Self { folder: folder.to_owned(), ..Self::default() };
+        for line in order.lines() {
+            let line = line.strip_prefix("kernel/").unwrap_or(line);
+            let file = folder.join(line.strip_suffix(".o").unwrap_or(line)).with_extension("ko");
+            if let Some(name) = name_of(&file).filter(|_| file.is_file()) {
+                tree.files.insert(name, file);
+            }
+        }
+        let list = fs::read_to_string(folder.join("modules.builtin")).unwrap_or_default();
+        tree.builtin = list.lines().filter_map(|line| name_of(Path::new(line))).collect();
+        tree
+    }
+
     /// Reads the modules `wanted` and all they need, each after those it needs. A file in `given` stands for the module of its
     /// name; a given file that nothing wants comes last. What is built into the kernel is left out.
     pub fn resolve(&self, wanted: &[&str], given: &[PathBuf]) -> Result<Vec<Module>, ImageError> {

@@ -44,7 +44,7 @@ fn report(old: bool, new: bool) -> RunReport {
         scenario: "a<b".into(),
         scenario_hash: "h".into(),
         cpus: 2,
-        kernel: KernelReport { version: "6.1".into(), sha256: "k".into() },
+        kernel: KernelReport { version: "6.1".into(), sha256: "k".into(), structures: "BTF".into() },
         builds,
         bound: None,
         failures: vec![],

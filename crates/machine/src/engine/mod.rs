@@ -10,6 +10,7 @@ mod dialogue;
 mod faulty;
 pub mod helper;
 pub mod inject;
+mod locks;
 mod progress;
 mod saved;
 mod session;

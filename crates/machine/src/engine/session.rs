@@ -6,16 +6,15 @@ use super::progress::{Branching, Progress};
 use super::symbols::SymbolTable;
 use super::triggers::{Happening, Knowledge, Target};
 use super::view::View;
-use super::watches::Hit;
+use super::watches::{Hit, NAMING};
 use super::{Class, Ended, Host, Outcome, Point, Setup, Status, Wish};
 use crate::build::{BuildError, MachineConfig};
 use crate::guest::{GuestOffsets, GuestReport, Inspector};
 use crate::kernel::KernelImage;
 use crate::machine::{Machine, Stop};
 use crate::oracle::{Removal, Violation};
-use crate::scenario::{Scenario, What};
+use crate::scenario::{Condition, Scenario, What};
 use fabric::{PciFunction, Record, Ticks, Value};
-use std::collections::BTreeMap;
 
 /// Device number of records that the engine writes.
 pub const ENGINE: u32 = 0;
@@ -103,12 +102,23 @@ impl<'a, 'h> Session<'a, 'h> {
                 self.state.due.insert((at, n));
             }
         }
-        let tasks =
-            self.scenario.conditions().any(|c| matches!(c.what, What::AsleepIn(_) | What::SlowPath { .. }));
+        let tasks = self
+            .scenario
+            .conditions()
+            .any(|c| matches!(c.what, What::AsleepIn(_) | What::SlowPath { .. } | What::Waits { .. }));
         if tasks && !self.offsets.complete() {
             self.complain(
                 "the kernel's structure offsets are unknown: conditions on tasks cannot be met".into(),
             );
+        }
+        self.complain_of_nameless_locks();
+    }
+
+    /// Conditions on mutexes need their names.
+    fn complain_of_nameless_locks(&mut self) {
+        let named = |c: &Condition| matches!(c.what, What::SlowPath { .. } | What::Waits { .. });
+        if self.scenario.conditions().any(named) && self.state.table.find(NAMING).is_none() {
+            self.complain(format!("the kernel has no {NAMING}: conditions on mutexes cannot be met"));
         }
     }
 
@@ -364,16 +374,14 @@ impl<'a, 'h> Session<'a, 'h> {
                     self.say("asleep", &[("in", name), ("task", task)]);
                     self.happen(&Happening::Asleep(name));
                 }
-                Hit::SlowPath { lock, under, signal_pending, held_by, task } => {
+                Hit::SlowPath { lock, under, signal_pending, held_by, task, name } => {
+                    let called = name.as_deref().unwrap_or("");
                     if !under.is_empty() {
-                        let signal = match signal_pending {
-                            Some(true) => "yes",
-                            Some(false) => "no",
-                            None => "unknown",
-                        };
+                        let signal = yes_or_no(*signal_pending);
                         let (lock, on, held) = (format!("{lock:#x}"), under.join(" "), held_by.join(" "));
                         let texts = [
                             ("lock", &*lock),
+                            ("name", called),
                             ("under", &*on),
                             ("signal", signal),
                             ("held_by", &*held),
@@ -382,7 +390,22 @@ impl<'a, 'h> Session<'a, 'h> {
                         self.say("mutex-slow-path", &texts);
                     }
                     let (under, held_by) = (&under[..], &held_by[..]);
-                    self.happen(&Happening::SlowPath { under, signal_pending: *signal_pending, held_by });
+                    let signal_pending = *signal_pending;
+                    self.happen(&Happening::SlowPath { name: called, under, signal_pending, held_by });
+                }
+                Hit::Waits { name, lock, under, signal_pending, held_by, task } => {
+                    let (lock, on, held) = (format!("{lock:#x}"), under.join(" "), held_by.join(" "));
+                    let texts = [
+                        ("lock", &*lock),
+                        ("name", &**name),
+                        ("under", &*on),
+                        ("signal", yes_or_no(*signal_pending)),
+                        ("held_by", &*held),
+                        ("task", &**task),
+                    ];
+                    self.say("mutex-wait", &texts);
+                    let signal_pending = *signal_pending;
+                    self.happen(&Happening::Waits { name, under, signal_pending, held_by });
                 }
                 Hit::Point => self.machine.point(cpu),
                 Hit::Trouble(what) => self.say("kernel-function", &[("trouble", what)]),
@@ -459,7 +482,7 @@ impl<'a, 'h> Session<'a, 'h> {
     /// What the guest's tasks do now.
     pub fn guest(&self) -> GuestReport {
         let symbols = self.state.table.kernel();
-        Inspector::new(&self.machine, &self.offsets, symbols).report(&BTreeMap::new())
+        Inspector::new(&self.machine, &self.offsets, symbols).report(self.state.watches.locks.names())
     }
     /// Where a CPU is, for people.
     fn place(&self, cpu: usize) -> String {
@@ -490,5 +513,13 @@ impl<'a, 'h> Session<'a, 'h> {
             Ended::NoProgress | Ended::Limit => Class::BootFailed,
             _ => Class::Finished,
         }
+    }
+}
+
+fn yes_or_no(known: Option<bool>) -> &'static str {
+    match known {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
     }
 }

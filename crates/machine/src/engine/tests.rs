@@ -64,7 +64,12 @@ fn functions_by_entry_return_value_and_caller() {
 #[test]
 fn slow_paths_by_caller_signal_and_owner() {
     let (under, held) = (words("m:g"), words("m:f"));
-    let slow = |pending| Happening::SlowPath { under: &under, signal_pending: pending, held_by: &held };
+    let slow = |pending| Happening::SlowPath {
+        name: "cfg->l",
+        under: &under,
+        signal_pending: pending,
+        held_by: &held,
+    };
     let when = "slow_path_of = \"l\", under = \"g\", held_by = \"f\", signal_pending = true";
     assert!(meets(when, &slow(Some(true))));
     assert!(!meets(when, &slow(Some(false))) && !meets(when, &slow(None)));

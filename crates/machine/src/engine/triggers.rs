@@ -1,6 +1,7 @@
 //! Conditions of a scenario and how often each has been met.
 
 use super::inject::operation_matches;
+use super::locks::is_called;
 use crate::scenario::{Condition, Operation, Scenario, What};
 use fabric::Record;
 use std::collections::BTreeMap;
@@ -36,6 +37,19 @@ pub enum Happening<'a> {
     Asleep(&'a str),
     /// A task entered a mutex's slow path.
     SlowPath {
+        /// Name of the mutex; empty if it has none.
+        name: &'a str,
+        /// Functions on the back chain, of those that conditions name.
+        under: &'a [String],
+        /// Whether a signal is pending.
+        signal_pending: Option<bool>,
+        /// Functions in which the mutex's owner sleeps.
+        held_by: &'a [String],
+    },
+    /// A task sleeps for a mutex, or is told of a signal while it does.
+    Waits {
+        /// Name of the mutex.
+        name: &'a str,
         /// Functions on the back chain, of those that conditions name.
         under: &'a [String],
         /// Whether a signal is pending.
@@ -157,10 +171,15 @@ fn matches(what: &What, happening: &Happening<'_>, known: &Knowledge<'_>) -> boo
         }
         (What::AsleepIn(symbol), Happening::Asleep(name)) => full(&symbol.text) == *name,
         (
-            What::SlowPath { under, signal_pending, held_by, .. },
-            Happening::SlowPath { under: on, signal_pending: pending, held_by: held },
+            What::SlowPath { lock, under, signal_pending, held_by },
+            Happening::SlowPath { name, under: on, signal_pending: pending, held_by: held },
+        )
+        | (
+            What::Waits { lock, under, signal_pending, held_by },
+            Happening::Waits { name, under: on, signal_pending: pending, held_by: held },
         ) => {
-            is_under(under, on)
+            is_called(name, lock)
+                && is_under(under, on)
                 && is_under(held_by, held)
                 && signal_pending.is_none_or(|wanted| *pending == Some(wanted))
         }

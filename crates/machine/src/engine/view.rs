@@ -50,7 +50,11 @@ impl<'a> View<'a> {
     }
     /// Whether a signal is pending for the current task.
     pub fn signal_pending(&self) -> Option<bool> {
-        let flags = self.task()?.wrapping_add(self.offsets.thread_flags?);
+        self.signal_pending_of(self.task()?)
+    }
+    /// Whether a signal is pending for a task.
+    pub fn signal_pending_of(&self, task: u64) -> Option<bool> {
+        let flags = task.wrapping_add(self.offsets.thread_flags?);
         let bit = self.offsets.sigpending?.min(63);
         Some(self.machine.read_kernel_u64(flags)? >> bit & 1 != 0)
     }
@@ -66,7 +70,10 @@ impl<'a> View<'a> {
     }
     /// Name of the current task and its pid, for people.
     pub fn task_name(&self) -> String {
-        let Some(task) = self.task() else { return "?".into() };
+        self.task().map_or_else(|| "?".into(), |task| self.name_of(task))
+    }
+    /// Name of a task and its pid, for people.
+    pub fn name_of(&self, task: u64) -> String {
         let comm = self.offsets.comm.and_then(|o| self.machine.read_kernel_str(task.wrapping_add(o), 16));
         let pid = self.offsets.pid.and_then(|o| self.machine.read_kernel_u32(task.wrapping_add(o)));
         let pid = pid.map(|p| format!("/{p}")).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Watched functions: entries, returns, sleeping tasks, mutex slow paths.
 
+use super::locks::{Locks, MAX_NAME, Waiting, is_called};
 use super::symbols::{Function, SymbolTable};
 use super::view::View;
 use crate::guest::GuestOffsets;
@@ -23,6 +24,12 @@ enum Purpose {
     Trouble(usize),
     /// A priority may change.
     Point(Whose),
+    /// A mutex gets its name.
+    Naming,
+    /// A slow path that somebody waits for returns, with this stack pointer.
+    SlowReturn(u64),
+    /// A task is told of a signal.
+    Signal,
 }
 
 /// What a watched instruction told.
@@ -48,6 +55,23 @@ pub enum Hit {
     },
     /// A task entered a mutex's slow path.
     SlowPath {
+        /// Address of the mutex.
+        lock: u64,
+        /// Which of the named functions are on the back chain.
+        under: Vec<String>,
+        /// Whether a signal is pending.
+        signal_pending: Option<bool>,
+        /// In which of the named functions its owner sleeps.
+        held_by: Vec<String>,
+        /// Which task.
+        task: String,
+        /// Name of the mutex.
+        name: Option<String>,
+    },
+    /// A task sleeps for a mutex, or is told of a signal while it does.
+    Waits {
+        /// Name of the mutex.
+        name: String,
         /// Address of the mutex.
         lock: u64,
         /// Which of the named functions are on the back chain.
@@ -93,6 +117,10 @@ struct Named {
 pub struct Watches {
     named: Vec<Named>,
     slow_path_wanted: bool,
+    /// Mutexes for which conditions await a waiting task.
+    waited_for: Vec<String>,
+    /// Mutexes by name.
+    pub locks: Locks,
     /// Functions that make up the slow path of mutexes.
     slow_functions: Vec<Function>,
     purposes: BTreeMap<u64, Vec<Purpose>>,
@@ -127,6 +155,11 @@ fn is_kernel(address: u64) -> bool {
     address >> 60 == 0xC
 }
 
+/// Initialises a mutex: its address and the text of the argument.
+pub const NAMING: &str = "__mutex_init";
+/// Wakes a task, its first argument, that has just been told of a signal
+/// (`signal_wake_up_state`, which the compiler may have inlined); others use it too.
+const SIGNALLING: &str = "wake_up_state";
 /// Kernel functions whose entry is trouble.
 const TROUBLE: &[(&str, &str)] = &[("panic", "panic"), ("die", "oops"), ("__warn", "warn")];
 
@@ -136,6 +169,8 @@ impl Watches {
         let mut w = Watches {
             named: vec![],
             slow_path_wanted: false,
+            waited_for: vec![],
+            locks: Locks::default(),
             slow_functions: table.kernel_matching(|n| n.starts_with("__mutex_lock")),
             purposes: BTreeMap::new(),
             inside: vec![],
@@ -150,8 +185,11 @@ impl Watches {
                     }
                 }
                 What::AsleepIn(symbol) => w.name(table, &symbol.text).asleep = true,
-                What::SlowPath { under, held_by, .. } => {
+                What::SlowPath { under, held_by, .. } | What::Waits { under, held_by, .. } => {
                     w.slow_path_wanted = true;
+                    if let What::Waits { lock, .. } = &c.what {
+                        w.waited_for.push(lock.clone());
+                    }
                     if let Some(u) = under {
                         w.name(table, &u.text);
                     }
@@ -193,6 +231,9 @@ impl Watches {
                 self.add(machine, entry, Purpose::SlowPath);
             }
         }
+        if let Some(f) = table.find(NAMING) {
+            self.add(machine, f.entry, Purpose::Naming);
+        }
         for (n, (name, _)) in TROUBLE.iter().enumerate() {
             if let Some(f) = table.find(name) {
                 self.add(machine, f.entry, Purpose::Trouble(n));
@@ -223,6 +264,7 @@ impl Watches {
         let known = |p: &Purpose| match p {
             Purpose::Entry(n) | Purpose::Return(n, _) => named(*n),
             Purpose::Trouble(n) => *n < TROUBLE.len(),
+            Purpose::Naming | Purpose::SlowReturn(_) | Purpose::Signal => true,
             Purpose::Schedule | Purpose::SlowPath | Purpose::Point(_) => true,
         };
         self.purposes.values().flatten().all(known)
@@ -272,8 +314,18 @@ impl Watches {
                 Purpose::Return(n, sp) => {
                     hits.extend(self.returned(machine, cpu, offsets, table, (pc, n, sp)))
                 }
-                Purpose::Schedule => hits.extend(self.scheduled(&View::new(machine, offsets, cpu))),
-                Purpose::SlowPath => hits.push(self.slow_path(&View::new(machine, offsets, cpu))),
+                Purpose::Schedule => hits.extend(self.scheduled(&View::new(machine, offsets, cpu), table)),
+                Purpose::SlowPath => {
+                    hits.push(self.slow_path(&View::new(machine, offsets, cpu), table));
+                    self.await_sleep(machine, cpu, offsets, table);
+                }
+                Purpose::SlowReturn(sp) => self.slow_return(machine, cpu, offsets, table, (pc, sp)),
+                Purpose::Signal => hits.extend(self.signal(&View::new(machine, offsets, cpu), table)),
+                Purpose::Naming => {
+                    let view = View::new(machine, offsets, cpu);
+                    let text = machine.read_kernel_str(view.gpr(4), MAX_NAME);
+                    self.locks.named(view.gpr(3), &text.unwrap_or_default());
+                }
                 Purpose::Trouble(n) => hits.push(Hit::Trouble(TROUBLE[n].1)),
                 Purpose::Point(whose) => {
                     let chain = || View::new(machine, offsets, cpu).back_chain();
@@ -336,7 +388,7 @@ impl Watches {
             self.inside.retain(|i| *i != (n, task));
             self.asleep.remove(&(n, task));
         }
-        if self.inside.is_empty() {
+        if self.inside.is_empty() && !self.locks.any_waits() {
             for ea in self.schedulers(table) {
                 self.drop_purposes(machine, ea, |p| *p == Purpose::Schedule);
             }
@@ -349,10 +401,10 @@ impl Watches {
         })
     }
     /// A task that declared to sleep calls the scheduler from a mutex's slow path.
-    fn scheduled(&mut self, view: &View<'_>) -> Vec<Hit> {
+    fn scheduled(&mut self, view: &View<'_>, table: &SymbolTable<'_>) -> Vec<Hit> {
         let Some(task) = view.task() else { return vec![] };
         let here: Vec<usize> = self.inside.iter().filter(|(_, t)| *t == task).map(|(n, _)| *n).collect();
-        if here.is_empty() || view.going_to_sleep() != Some(true) {
+        if here.is_empty() && !self.locks.waits(task) || view.going_to_sleep() != Some(true) {
             return vec![];
         }
         let chain = view.back_chain();
@@ -367,19 +419,93 @@ impl Watches {
                 hits.push(Hit::Asleep { name, task: view.task_name() });
             }
         }
+        let waiting = self.locks.sleeps(task);
+        hits.extend(waiting.and_then(|w| self.waits(view, table, task, w, view.signal_pending())));
         hits
     }
-    fn slow_path(&self, view: &View<'_>) -> Hit {
-        let lock = view.gpr(3);
+    /// In which of the named functions the owner of a mutex sleeps.
+    fn held_by(&self, view: &View<'_>, lock: u64) -> Vec<String> {
         let owner = view.mutex_owner(lock).filter(|o| *o != 0);
         let holds = |(_, task): &&(usize, u64)| Some(*task) == owner;
+        self.asleep.iter().filter(holds).map(|(n, _)| self.named[*n].name.clone()).collect()
+    }
+    fn slow_path(&self, view: &View<'_>, table: &SymbolTable<'_>) -> Hit {
+        let lock = view.gpr(3);
         Hit::SlowPath {
             lock,
             under: self.under(&view.back_chain()),
             signal_pending: view.signal_pending(),
-            held_by: self.asleep.iter().filter(holds).map(|(n, _)| self.named[*n].name.clone()).collect(),
+            held_by: self.held_by(view, lock),
             task: view.task_name(),
+            name: self.locks.name(lock, table),
         }
+    }
+    /// A task came to a slow path: if a condition is about its mutex, what it
+    /// does there is watched until it comes back.
+    fn await_sleep(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        offsets: &GuestOffsets,
+        table: &SymbolTable<'_>,
+    ) {
+        let view = View::new(machine, offsets, cpu);
+        let (lock, sp, chain) = (view.gpr(3), view.gpr(1), view.back_chain());
+        let name = self.locks.name(lock, table).unwrap_or_default();
+        let (Some(task), true) = (view.task(), self.waited_for.iter().any(|w| is_called(&name, w))) else {
+            return;
+        };
+        self.add(machine, chain[0], Purpose::SlowReturn(sp));
+        if self.locks.wait(task, lock, self.under(&chain)) {
+            for ea in self.schedulers(table) {
+                self.add(machine, ea, Purpose::Schedule);
+            }
+            if let Some(f) = table.find(SIGNALLING) {
+                self.add(machine, f.entry, Purpose::Signal);
+            }
+        }
+    }
+    fn slow_return(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        offsets: &GuestOffsets,
+        table: &SymbolTable<'_>,
+        (pc, sp): (u64, u64),
+    ) {
+        let view = View::new(machine, offsets, cpu);
+        let (Some(task), true) = (view.task(), view.gpr(1) == sp) else { return };
+        self.drop_purposes(machine, pc, |p| *p == Purpose::SlowReturn(sp));
+        if !self.locks.done(task) {
+            return;
+        }
+        if let Some(f) = table.find(SIGNALLING) {
+            self.drop_purposes(machine, f.entry, |p| *p == Purpose::Signal);
+        }
+        if self.inside.is_empty() {
+            for ea in self.schedulers(table) {
+                self.drop_purposes(machine, ea, |p| *p == Purpose::Schedule);
+            }
+        }
+    }
+    /// A task is told of a signal; it is the function's first argument.
+    fn signal(&self, view: &View<'_>, table: &SymbolTable<'_>) -> Option<Hit> {
+        let task = view.gpr(3);
+        let waiting = self.locks.asleep(task)?;
+        let pending = view.signal_pending_of(task).filter(|pending| *pending)?;
+        self.waits(view, table, task, waiting, Some(pending))
+    }
+    fn waits(
+        &self,
+        view: &View<'_>,
+        table: &SymbolTable<'_>,
+        task: u64,
+        Waiting { lock, under, .. }: Waiting,
+        signal_pending: Option<bool>,
+    ) -> Option<Hit> {
+        let name = self.locks.name(lock, table)?;
+        let (held_by, task) = (self.held_by(view, lock), view.name_of(task));
+        Some(Hit::Waits { name, lock, under, signal_pending, held_by, task })
     }
 }
 

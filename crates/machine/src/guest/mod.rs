@@ -2,6 +2,7 @@
 //! structures of the kernel, its tasks, modules and mutexes. Whatever is read
 //! was written by the guest: every pointer is checked, every walk is bounded.
 
+pub mod btf;
 pub mod inspect;
 mod modules;
 mod mutexes;
@@ -11,6 +12,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use btf::{Btf, BtfError};
 pub use inspect::{GuestReport, Inspector, MutexReport, TaskReport};
 pub use modules::LoadedModule;
 pub use mutexes::{MUTEX_FLAGS, Mutex};

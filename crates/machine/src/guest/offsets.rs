@@ -81,6 +81,22 @@ offsets! {
     symbols_names = "mod_kallsyms.strtab",
 }
 
+/// Constants that are macros, which BTF has not: the same in arch/powerpc of
+/// every kernel from 4.14 to 6.14. Headers, where they are, are asked as well,
+/// and `tests/it` compares.
+pub const MACROS: &[(&str, u64)] = &[("TIF_SIGPENDING", 1)];
+
+/// The value of a key as BTF and the list of macros have it.
+pub fn from_btf(btf: &super::Btf, key: &str) -> Option<u64> {
+    let fixed = || MACROS.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+    match key {
+        // `__current`: the headers of the kernel hide it behind a macro.
+        "paca_struct.current" => btf.value("paca_struct.__current"),
+        "THREAD_SIZE" => btf.size("thread_union"),
+        _ => btf.value(key).or_else(fixed),
+    }
+}
+
 impl GuestOffsets {
     /// True if conditions on tasks and mutexes can be evaluated.
     pub fn complete(&self) -> bool {

@@ -65,6 +65,10 @@ pub struct KernelReport {
     pub version: String,
     /// Hash of the image.
     pub sha256: String,
+    /// Where the layout of its structures is known from: `BTF`, `headers`, or
+    /// `nowhere`, and then its tasks are not.
+    #[serde(default)]
+    pub structures: String,
 }
 
 /// A driver build of a run.

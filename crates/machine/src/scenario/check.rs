@@ -148,7 +148,7 @@ pub fn symbols(s: &Scenario) -> Vec<&Name> {
                 found.extend(under);
             }
             What::AsleepIn(symbol) => found.push(symbol),
-            What::SlowPath { under, held_by, .. } => {
+            What::SlowPath { under, held_by, .. } | What::Waits { under, held_by, .. } => {
                 found.extend(under);
                 found.extend(held_by);
             }

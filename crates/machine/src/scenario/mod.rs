@@ -188,7 +188,18 @@ pub enum What {
     AsleepIn(Name),
     /// A task entered the slow path of a mutex.
     SlowPath {
-        /// Name of the lock in reports.
+        /// Name of the mutex, as the kernel was told it, or its last member.
+        lock: String,
+        /// With this function on the back chain.
+        under: Option<Name>,
+        /// With a signal pending, or without.
+        signal_pending: Option<bool>,
+        /// The mutex belongs to a task asleep in this function.
+        held_by: Option<Name>,
+    },
+    /// A task sleeps for a mutex, or gets a signal while it does.
+    Waits {
+        /// Name of the mutex, as of [`What::SlowPath`].
         lock: String,
         /// With this function on the back chain.
         under: Option<Name>,

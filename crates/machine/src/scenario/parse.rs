@@ -224,11 +224,13 @@ fn code(t: &Tree) -> What {
     if let Some(symbol) = t.name("asleep_in") {
         return What::AsleepIn(symbol);
     }
-    What::SlowPath {
-        lock: t.text("slow_path_of").unwrap_or_default(),
-        under: t.name("under"),
-        signal_pending: t.flag("signal_pending"),
-        held_by: t.name("held_by"),
+    let (under, signal_pending, held_by) = (t.name("under"), t.flag("signal_pending"), t.name("held_by"));
+    match t.text("waits_for") {
+        Some(lock) => What::Waits { lock, under, signal_pending, held_by },
+        None => {
+            let lock = t.text("slow_path_of").unwrap_or_default();
+            What::SlowPath { lock, under, signal_pending, held_by }
+        }
     }
 }
 
@@ -380,10 +382,12 @@ pub fn describe(c: &Condition) -> String {
             format!("{symbol} {}", if *returns { "returned" } else { "entered" })
         }
         What::AsleepIn(symbol) => format!("asleep in {symbol}"),
-        What::SlowPath { lock, under, signal_pending, .. } => {
+        What::SlowPath { lock, under, signal_pending, .. }
+        | What::Waits { lock, under, signal_pending, .. } => {
+            let what = if matches!(c.what, What::Waits { .. }) { "waits for" } else { "slow path of" };
             let under = under.as_ref().map(|u| format!(" under {u}")).unwrap_or_default();
             let signal = if *signal_pending == Some(true) { " with a signal pending" } else { "" };
-            format!("slow path of {lock}{under}{signal}")
+            format!("{what} {lock}{under}{signal}")
         }
         What::Operation(op) => format!("{} {}{}", op.point, op.kind, if op.done { " done" } else { "" }),
         What::Record { kind, .. } => format!("record {kind}"),

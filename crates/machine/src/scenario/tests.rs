@@ -125,7 +125,7 @@ fn wrong_values_are_told_with_place_and_reason() {
     check(
         "[[step]]\nwhen = { nth = 2 }\nthen = { end = true }",
         &[
-            "s.toml:4:8: `when` needs one of guest, at, step, console, actor, symbol, asleep_in, slow_path_of, command, llcmd, control, record",
+            "s.toml:4:8: `when` needs one of guest, at, step, console, actor, symbol, asleep_in, slow_path_of, waits_for, command, llcmd, control, record",
         ],
     );
     check(

@@ -1,0 +1,59 @@
+//! The layout of the kernel's structures: from BTF and from headers, and on a
+//! kernel that runs.
+
+use capisim::artifacts::{Artifacts, cache_dir};
+use it::boot::{Guest, advance};
+use machine::guest::{Btf, GuestOffsets, Inspector, Running, offsets};
+
+/// Every kernel that is prepared; the default one always is.
+fn prepared() -> Vec<Artifacts> {
+    let found = Artifacts::all(&cache_dir().expect("a cache"));
+    assert!(!found.is_empty(), "run `cargo xtask guest`");
+    found
+}
+
+#[test]
+fn btf_and_headers_say_the_same() {
+    for a in prepared() {
+        let headers = a.read_offsets().expect("offsets.toml");
+        for (name, value) in offsets::MACROS {
+            assert_eq!(headers.get(name).ok(), Some(*value), "{}: {name}", a.kernel);
+        }
+        let file = std::fs::read(&a.vmlinux.path).expect("the kernel");
+        let Some(btf) = Btf::of_elf(&file, None).expect("good BTF") else {
+            eprintln!("{}: no BTF, nothing to compare", a.kernel);
+            continue;
+        };
+        let both: Vec<_> = offsets::KEYS
+            .iter()
+            .filter_map(|key| Some((*key, offsets::from_btf(&btf, key)?, headers.get(key).ok()?)))
+            .collect();
+        assert!(both.len() >= 20, "{}: only {} in both", a.kernel, both.len());
+        for (key, btf, headers) in both {
+            assert_eq!(btf, headers, "{}: {key}", a.kernel);
+        }
+        let missing: Vec<_> = offsets::KEYS.iter().filter(|k| offsets::from_btf(&btf, k).is_none()).collect();
+        assert!(missing.is_empty(), "{}: BTF has no {missing:?}", a.kernel);
+    }
+}
+
+#[test]
+fn the_tasks_of_a_real_kernel_are_listed() {
+    const AT: u64 = 150_000_000;
+    let guest = Guest::prepared().unwrap_or_else(|text| panic!("{text}"));
+    let headers = guest.artifacts.read_offsets().expect("offsets.toml");
+    let layout = GuestOffsets::lookup(|key| headers.get(key).ok());
+    let mut machine = guest.machine(2, 1).expect("a machine");
+    assert!(advance(&mut machine, AT), "the guest ended before {AT} instructions");
+    let look = Inspector::new(&machine, &layout, &guest.kernel.symbols);
+    let tasks = look.tasks().expect("it has tasks by then");
+    let find = |name: &str| tasks.iter().find(|t| t.comm == name).unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!((find("kthreadd").pid, find("kthreadd").kernel), (2, true));
+    assert!(tasks.len() > 10, "{}", tasks.len());
+    let sleeping = tasks.iter().filter(|t| t.running == Running::No && "SDI".contains(t.letter()));
+    for task in sleeping {
+        let stack: Vec<String> = look.stack(task).iter().map(|a| look.describe(*a, &[])).collect();
+        assert!(stack.first().is_some_and(|f| f.starts_with("__switch_to+")), "{}: {stack:?}", task.comm);
+        assert!(stack.iter().any(|f| f.starts_with("__schedule+")), "{}: {stack:?}", task.comm);
+    }
+}
