@@ -158,6 +158,14 @@ impl Cpu {
             self.sprs.dar = ea;
             return Err(self.raise(vector::ALIGNMENT, 0));
         }
+        // The views know only what the TLB translates and is all memory.
+        let known = match access {
+            Access::Write => self.micro.write(ea, len as u64),
+            _ => self.micro.read(ea, len as u64),
+        };
+        if let Some(ra) = known {
+            return Ok(ra);
+        }
         let ra = self.translate_data(env, ea, access)?;
         if ra & CACHE_INHIBITED != 0 || !env.mem.contains(ra, len as u64) {
             self.sprs.dar = ea;

@@ -35,6 +35,8 @@ pub struct Stubs {
     pub too_long: usize,
     /// Goes on at the address in RAX.
     pub dispatch: usize,
+    /// The same, and looks at the fetch view even if the page is the same.
+    pub refetch: usize,
     /// Calls `step`: ESI word, EDX row and (in the upper half) the rest of the
     /// block with this instruction, ECX offset in the page.
     pub step: usize,
@@ -76,7 +78,7 @@ impl Stubs {
         asm.alu(Alu::Add, Size::Q, Reg::R14, Reg::RCX);
         exit(&mut asm, Exit::TooLong, out);
         s.dispatch = asm.here();
-        dispatch(&mut asm, out);
+        s.refetch = dispatch(&mut asm, out);
         s.step = asm.here();
         call(&mut asm, place::STEP, leave);
         s.access = asm.here();
@@ -123,12 +125,14 @@ fn exit(asm: &mut Asm, why: Exit, out: usize) {
     asm.jmp(out);
 }
 
-/// The same page: its block for RAX. Another page: the fetch view says which.
-fn dispatch(asm: &mut Asm, out: usize) {
+/// The same page: its block for RAX. Another page: the fetch view says which;
+/// the place of this part is returned.
+fn dispatch(asm: &mut Asm, out: usize) -> usize {
     asm.mov(Size::Q, Reg::RCX, Reg::RAX);
     asm.alu(Alu::Xor, Size::Q, Reg::RCX, Reg::R13);
     asm.alu_imm(Alu::Cmp, Size::Q, Reg::RCX, 0x1000);
     let same_page = asm.jcc_hole(Cond::Below);
+    let refetch = asm.here();
     asm.mov(Size::W, Reg::RCX, Reg::RAX);
     asm.shift(Shift::Shr, Size::W, Reg::RCX, 12 - ENTRY_SHIFT);
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << ENTRY_SHIFT) as i32);
@@ -157,6 +161,7 @@ fn dispatch(asm: &mut Asm, out: usize) {
     asm.jmp_reg(Reg::RCX);
     asm.fill(unknown);
     exit(asm, Exit::Look, out);
+    refetch
 }
 
 /// Makes the CPU's counters exact, calls, and leaves if the function says so.

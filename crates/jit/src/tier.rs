@@ -175,7 +175,8 @@ impl Translator for Tier {
     fn execute(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, code: &CodeCache, page: u32) -> Progress {
         let (mut id, mut site) = (page, 0);
         loop {
-            if cpu.micro.data_shift() != emit::VIEW_SHIFT {
+            // The run loop may want to look after the next instruction.
+            if cpu.micro.data_shift() != emit::VIEW_SHIFT || cpu.retired >= cpu.micro.stop_at() {
                 return Progress::Interpret { page: id, whole: true };
             }
             let evictions = self.evictions;

@@ -114,8 +114,12 @@ impl Cpu {
             return Ok((entry.ra(ea), entry));
         }
         let problem = self.msr & msr::PR != 0;
-        let leaf = radix::translate(mem, self.sprs.ptcr, self.sprs.lpidr as u32, pid, ea, access, problem)
-            .map_err(Denied::Page)?;
+        let epoch = mem.code_epoch();
+        let leaf = radix::translate(mem, self.sprs.ptcr, self.sprs.lpidr as u32, pid, ea, access, problem);
+        if mem.code_epoch() != epoch {
+            self.look_soon(); // a page table entry in a page of decoded code
+        }
+        let leaf = leaf.map_err(Denied::Page)?;
         let entry = TlbEntry::new(ea, pid, leaf);
         if self.tlb.fill(entry) {
             self.micro.flush();
