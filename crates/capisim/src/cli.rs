@@ -78,6 +78,12 @@ pub enum Verb {
         after_help = "Example:\n  capisim replay target/capisim/runs/release-during-remove-1-20260101T120000Z"
     )]
     Replay(ReplayArgs),
+    /// Show a failing run beside the nearest one that passes: where they part, and what came in another order.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Print a failed run as at most 60 lines of plain text, for a mail.
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Make the scenario of a failing run smaller, as long as it fails in the same way.
     #[command(
         after_help = "Example:\n  capisim shrink target/capisim/runs/release-during-remove-1-20260101T120000Z"
@@ -146,6 +152,18 @@ Examples:
   capisim explore churn --schedules 1000
   capisim explore release-during-remove --driver pre-fix --schedules 100 --format json
   capisim explore release-during-remove --driver my.ko --rerun target/capisim/campaigns/ID";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  capisim explain target/capisim/runs/release-during-remove-1-20260101T120000Z
+  capisim explain target/capisim/campaigns/ID/retry-storm-stall/failures/pre-fix-7
+  capisim explain DIR --against stock           the same schedule on another build
+  capisim explain DIR --all | less              every event that matters
+  capisim explain DIR --format json";
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  capisim report target/capisim/runs/release-during-remove-1-20260101T120000Z
+  capisim report target/capisim/campaigns/ID/retry-storm-stall/failures/pre-fix-7";
 
 /// How the CPUs' turns are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -376,6 +394,47 @@ pub struct ReplayArgs {
     /// Form of the results on standard output.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+    /// Wall-clock limit in seconds; exit code 124.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// Form of an explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// At most 60 lines, unless `--all`.
+    Human,
+    /// An object.
+    Json,
+}
+
+/// `explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Folder of the recorded run, or of a campaign's failure.
+    pub run: PathBuf,
+    /// Compares with the same schedule on this build (a file, `stock` or `pre-fix`) instead of a neighbouring schedule.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub against: Option<String>,
+    /// Neighbouring schedules among which a passing one is looked for; if all fail, the other build is taken.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub neighbours: u64,
+    /// All events that matter, not only those around the parting.
+    #[arg(long)]
+    pub all: bool,
+    /// Form of the explanation.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ExplainFormat,
+    /// Wall-clock limit in seconds; exit code 124.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// `report`.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Folder of the run, or of a campaign's failure, which is run again for it.
+    pub run: PathBuf,
     /// Wall-clock limit in seconds; exit code 124.
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,

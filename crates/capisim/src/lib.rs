@@ -7,6 +7,7 @@ pub mod boot;
 pub mod campaign;
 pub mod cli;
 pub mod error;
+pub mod explain;
 pub mod guest;
 pub mod initramfs;
 mod kbuild;
@@ -15,6 +16,7 @@ pub mod lunfile;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod rundir;
 pub mod scenarios;
@@ -75,6 +77,8 @@ fn perform(cli: &Cli, color: bool) -> Result<i32, Error> {
         Verb::Explore(args) => campaign::explore(args, cli.progress, color),
         Verb::Merge(args) => campaign::merge(args, color),
         Verb::Replay(args) => replay::replay(args, cli.progress, color),
+        Verb::Explain(args) => explain::explain(args, cli.progress),
+        Verb::Report(args) => report::report(args, cli.progress),
         Verb::Shrink(args) => shrink::shrink(args, cli.progress),
         Verb::List(args) => lists::list(args),
         Verb::Check(args) => lists::check(args),

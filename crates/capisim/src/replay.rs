@@ -11,32 +11,21 @@ use crate::stop::Stop;
 use crate::{boot, output};
 use machine::Record;
 use machine::engine::{Host, Status, Wish};
+use machine::report::RunReport;
 use std::collections::VecDeque;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `capisim replay`.
 pub fn replay(args: &ReplayArgs, progress: When, color: bool) -> Result<i32, Error> {
-    let bundle = Bundle::load(&args.run)?;
-    let files = bundle.driver.iter().chain(&bundle.module).chain(&bundle.initrd);
-    files.chain([&bundle.kernel]).try_for_each(rundir::FileId::verify)?;
-    if bundle.lun.iter().any(|l| l.contains("file=")) {
-        return Err(Error::Environment(
-            "the run had units in files, whose content at its start is gone: it cannot be replayed".into(),
-        ));
-    }
-    let (job, guest) = prepare(&bundle, &args.run)?;
-    same_image(&bundle, &job, &guest)?;
+    let (bundle, job, guest) = open(&args.run)?;
     let stop = Stop::install(args.timeout)?;
     let progress = Progress::new(progress);
     if bundle.interactive {
         return session(&bundle, &job, &guest, &progress, &stop);
     }
-    let builds = run::builds(&guest, &job.drivers)?;
-    let dir = rundir::create(&args.run, "replay", bundle.seed)?;
-    let reports = run::execute(&job, &guest, bundle.seed, builds, &dir, &progress, &stop)?;
-    let hashes: Vec<String> = reports.iter().map(|r| r.state_hash.clone()).collect();
-    let report = run::finish(&job, &guest, bundle.seed, reports, &dir)?;
+    let (report, _) = repeat(&args.run, &bundle, &job, &guest, &progress, &stop)?;
+    let hashes: Vec<String> = report.builds.iter().map(|r| r.state_hash.clone()).collect();
     if args.format == Format::Human {
         output::human(&report, color);
     }
@@ -47,6 +36,52 @@ pub fn replay(args: &ReplayArgs, progress: When, color: bool) -> Result<i32, Err
     }
     compare(&bundle.state_hash, &hashes)?;
     Ok(code)
+}
+
+/// A bundle with its files unchanged, its job and its guest.
+pub fn open(run: &Path) -> Result<(Bundle, Job, Guest), Error> {
+    let bundle = Bundle::load(run)?;
+    let files = bundle.driver.iter().chain(&bundle.module).chain(&bundle.initrd);
+    files.chain([&bundle.kernel]).try_for_each(rundir::FileId::verify)?;
+    if bundle.lun.iter().any(|l| l.contains("file=")) {
+        return Err(Error::Environment(
+            "the run had units in files, whose content at its start is gone: it cannot be replayed".into(),
+        ));
+    }
+    let (job, guest) = prepare(&bundle, run)?;
+    same_image(&bundle, &job, &guest)?;
+    Ok((bundle, job, guest))
+}
+
+/// Runs a bundle again, into a folder of its own.
+fn repeat(
+    run: &Path,
+    bundle: &Bundle,
+    job: &Job,
+    guest: &Guest,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<(RunReport, PathBuf), Error> {
+    let builds = run::builds(guest, &job.drivers)?;
+    let dir = rundir::create(run, "replay", bundle.seed)?;
+    let reports = run::execute(job, guest, bundle.seed, builds, &dir, progress, stop)?;
+    Ok((run::finish(job, guest, bundle.seed, reports, &dir)?, dir))
+}
+
+/// Runs a bundle again for what it shows; the same run or an error.
+pub fn again(run: &Path, progress: When, timeout: Option<u64>) -> Result<(RunReport, PathBuf), Error> {
+    let (bundle, job, guest) = open(run)?;
+    if bundle.interactive {
+        return Err(Error::Usage(format!("{}: a session has no verdict", run.display())));
+    }
+    let stop = Stop::install(timeout)?;
+    let (mut report, dir) = repeat(run, &bundle, &job, &guest, &Progress::new(progress), &stop)?;
+    let hashes: Vec<String> = report.builds.iter().map(|r| r.state_hash.clone()).collect();
+    if stop.code().is_none() {
+        compare(&bundle.state_hash, &hashes)?;
+    }
+    report.replay = format!("capisim replay {}", run.display());
+    Ok((report, dir))
 }
 
 /// Refuses a guest whose programs are not those of the recorded run.

@@ -247,6 +247,9 @@ pub fn finish(
     report.replay = format!("capisim replay {}", dir.display());
     let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::Internal(e.to_string()))?;
     rundir::write(&dir.join("result.json"), &text)?;
+    if report.builds.iter().any(|b| !b.violations.is_empty()) {
+        rundir::write(&dir.join("report.txt"), crate::report::of_run(&report, dir)?.as_bytes())?;
+    }
     Ok(report)
 }
 

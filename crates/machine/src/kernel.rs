@@ -62,6 +62,8 @@ pub struct Symbol {
     pub size: u64,
     /// Section it is defined in.
     pub section: usize,
+    /// It is a function.
+    pub function: bool,
 }
 
 impl Symbols {
@@ -72,8 +74,9 @@ impl Symbols {
             let Ok(name) = s.name() else { continue };
             let section = s.section_index().map_or(0, |i| i.0);
             let other = s.elf_symbol().st_other.0;
-            let symbol =
-                Symbol { address: s.address(), local_entry: local_entry(other), size: s.size(), section };
+            let function = s.kind() == object::SymbolKind::Text && s.size() > 0;
+            let (address, local_entry) = (s.address(), local_entry(other));
+            let symbol = Symbol { address, local_entry, size: s.size(), section, function };
             symbols.by_name.entry(name.to_owned()).or_default().push(symbol);
             match s.kind() {
                 object::SymbolKind::Text => symbols.by_address.insert(s.address(), name.to_owned()),
@@ -88,7 +91,7 @@ impl Symbols {
     pub fn of(list: &[(&str, u64)]) -> Symbols {
         let mut symbols = Symbols::default();
         for (name, address) in list {
-            let symbol = Symbol { address: *address, local_entry: 0, size: 4, section: 1 };
+            let symbol = Symbol { address: *address, local_entry: 0, size: 4, section: 1, function: true };
             symbols.by_name.insert((*name).to_owned(), vec![symbol]);
             symbols.by_address.insert(*address, (*name).to_owned());
         }

@@ -169,13 +169,41 @@ impl<'a> Trunk<'a> {
         hashing: Hashing,
         host: &mut dyn Host,
     ) -> Result<Outcome, BadState> {
+        self.go(Some(branch), None, hashing, host)
+    }
+    /// Runs one branch, or the run as it goes on by itself, and shows the host
+    /// what it does in `module`; that has no effect on it.
+    ///
+    /// # Errors
+    /// As of [`Trunk::rewind`].
+    pub fn observe(
+        &mut self,
+        branch: Option<&Branch>,
+        module: &str,
+        hashing: Hashing,
+        host: &mut dyn Host,
+    ) -> Result<Outcome, BadState> {
+        self.go(branch, Some(module), hashing, host)
+    }
+    fn go(
+        &mut self,
+        branch: Option<&Branch>,
+        observed: Option<&str>,
+        hashing: Hashing,
+        host: &mut dyn Host,
+    ) -> Result<Outcome, BadState> {
         self.rewind()?;
         self.rewound = false;
         let machine = self.machine.take().expect("one branch at a time");
         let Trunk { scenario, offsets, slice, .. } = *self;
         let state = self.point.progress.clone();
         let mut session = Session { machine, scenario, host, offsets, slice, state, turn: None };
-        session.branch(branch);
+        if let Some(branch) = branch {
+            session.branch(branch);
+        }
+        if let Some(module) = observed {
+            session.observe(module);
+        }
         let ended = loop {
             if let Pause::Ended(ended) = session.play() {
                 break ended;

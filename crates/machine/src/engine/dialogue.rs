@@ -74,10 +74,14 @@ impl Session<'_, '_> {
                 self.happen(&Happening::Guest("hello"));
             }
             Message::Ready(errors) => self.modules_in(errors),
-            Message::Accepted { re, name, word } => {
+            Message::Accepted { re, name, word, pid } => {
                 self.state.dialogue.sent.remove(&re);
+                let pid = pid.map(|pid| format!("pid={pid}")).unwrap_or_default();
+                if let Some(name) = name.as_ref().filter(|_| word == "started") {
+                    self.say("actor", &[("name", name), ("event", "started"), ("text", &pid)]);
+                }
                 if let Some(name) = name.filter(|_| word == "spawned") {
-                    self.say("actor", &[("name", &name), ("event", "spawned"), ("text", "")]);
+                    self.say("actor", &[("name", &name), ("event", "spawned"), ("text", &pid)]);
                     self.state.dialogue.awaited.retain(|a| *a != name);
                     self.happen(&Happening::Actor { name: &name, event: "spawned", words: &[] });
                 }

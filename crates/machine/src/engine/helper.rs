@@ -21,6 +21,8 @@ pub enum Message {
         word: String,
         /// Whom it concerns.
         name: Option<String>,
+        /// Its process id in the guest.
+        pid: Option<String>,
     },
     /// A direct answer: line `re` was refused.
     Refused {
@@ -95,7 +97,7 @@ pub fn parse(line: &str) -> Option<(u64, Message)> {
         "hello" => Message::Hello,
         "ready" => Message::Ready(values.get("errors").and_then(|e| e.parse().ok()).unwrap_or(0)),
         word @ ("pong" | "ok" | "bye" | "spawned" | "started") => {
-            Message::Accepted { re, word: word.to_owned(), name }
+            Message::Accepted { re, word: word.to_owned(), name, pid: values.get("pid").cloned() }
         }
         "error" => {
             let reason = values.get("reason").cloned().unwrap_or_default();
@@ -175,7 +177,12 @@ mod tests {
         let said = |line: &str| parse(line).map(|(_, m)| m);
         assert_eq!(said("1 hello protocol=1 mode=run"), Some(Message::Hello));
         assert_eq!(said("7 ready errors=2\r"), Some(Message::Ready(2)));
-        let accepted = Message::Accepted { re: 3, word: "spawned".into(), name: Some("p1".into()) };
+        let accepted = Message::Accepted {
+            re: 3,
+            word: "spawned".into(),
+            name: Some("p1".into()),
+            pid: Some("77".into()),
+        };
         assert_eq!(said("8 spawned p1 pid=77 re=3"), Some(accepted));
         let refused = Message::Refused { re: 4, reason: "name (errno 0)".into() };
         assert_eq!(said("9 error re=4 reason=name errno=0"), Some(refused));

@@ -11,6 +11,7 @@ mod faulty;
 pub mod helper;
 pub mod inject;
 mod locks;
+mod observe;
 mod progress;
 mod saved;
 mod session;
@@ -26,6 +27,7 @@ pub use crate::guest::{GuestOffsets, GuestReport};
 pub use branch::{Branch, Hashing, NoBranch, Strategy, Trunk};
 pub use branch_point::{BranchPoint, Point};
 pub use console::strip_time;
+pub use observe::{LockOp, Seen, Sighting};
 pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
 pub use walk::{Bit, Kept, Place, Walk};
@@ -94,6 +96,8 @@ pub trait Host {
     fn output(&mut self, terminal: usize, bytes: &[u8]);
     /// Something happened; oracles have seen it.
     fn record(&mut self, record: &Record);
+    /// Something that is observed has happened ([`Trunk::observe`]).
+    fn sighting(&mut self, _: &Sighting) {}
     /// Called once a slice, at a moment that depends on the run alone.
     fn poll(&mut self, status: &Status) -> Wish;
 }

@@ -4,6 +4,7 @@
 use super::console::{Console, Trouble};
 use super::dialogue::Dialogue;
 use super::inject::Faults;
+use super::observe::Observer;
 use super::symbols::SymbolTable;
 use super::triggers::Triggers;
 use super::watches::Watches;
@@ -30,6 +31,7 @@ pub(super) enum Branching {
 pub(super) struct Progress<'a> {
     pub table: SymbolTable<'a>,
     pub watches: Watches,
+    pub observer: Option<Observer>,
     pub faults: Faults,
     pub dialogue: Dialogue,
     pub triggers: Triggers,
@@ -70,6 +72,7 @@ impl<'a> Progress<'a> {
         let require: Vec<_> = required.map(|r| (r.name.text.clone(), r.within)).collect();
         Progress {
             watches: Watches::new(scenario, &table),
+            observer: None,
             faults: Faults::new(scenario, seed),
             dialogue: Dialogue::default(),
             triggers: Triggers::new(scenario),

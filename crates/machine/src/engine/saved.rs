@@ -50,6 +50,8 @@ impl Saved {
         let Progress {
             table,
             watches,
+            // It begins at the branch point, never before.
+            observer: _,
             faults,
             dialogue,
             triggers,

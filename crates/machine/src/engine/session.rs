@@ -2,6 +2,7 @@
 
 use super::branch::{Branch, Hashing};
 use super::console::{Console, Trouble};
+use super::observe::Observer;
 use super::progress::{Branching, Progress};
 use super::symbols::SymbolTable;
 use super::triggers::{Happening, Knowledge, Target};
@@ -160,12 +161,37 @@ impl<'a, 'h> Session<'a, 'h> {
 
     /// One turn of the machine, or what was left of it at a mark.
     fn turn(&mut self, limit: Ticks) -> Option<Pause> {
-        let stop = self.machine.run(limit, &mut self.state.faults);
-        if stop == Stop::Mark {
-            self.turn = Some(limit);
-            return Some(Pause::Mark);
+        loop {
+            match self.machine.run(limit, &mut self.state.faults) {
+                Stop::Mark => {
+                    self.turn = Some(limit);
+                    return Some(Pause::Mark);
+                }
+                // Whoever only looks has no effect: the turn goes on.
+                Stop::Watch { cpu } if self.only_observed(cpu) => {}
+                stop => return self.stopped(stop).map(Pause::Ended),
+            }
         }
-        self.stopped(stop).map(Pause::Ended)
+    }
+
+    /// Observes every function of `module` from here on.
+    pub fn observe(&mut self, module: &str) {
+        let Progress { watches, table, .. } = &mut self.state;
+        let mut observer = Observer::default();
+        observer.arm(module, &mut self.machine, watches, &self.offsets, table);
+        self.state.observer = Some(observer);
+    }
+
+    /// Shows the observer what CPU `cpu` is about to do; true if nobody else
+    /// watches for it.
+    fn only_observed(&mut self, cpu: usize) -> bool {
+        let Progress { watches, table, observer: Some(observer), .. } = &mut self.state else { return false };
+        let pc = View::new(&self.machine, &self.offsets, cpu).pc();
+        let only = watches.only_held(pc);
+        for sighting in observer.look(&mut self.machine, watches, cpu, &self.offsets, table) {
+            self.host.sighting(&sighting);
+        }
+        only
     }
 
     /// Whether the run has come to its end.

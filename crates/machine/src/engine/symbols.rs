@@ -106,6 +106,11 @@ impl<'a> SymbolTable<'a> {
         let modules = self.modules.iter().flat_map(|m| m.symbols.names());
         Problem::unknown(name.place, "symbol", &name.text, self.kernel.names().chain(modules))
     }
+    /// Bytes from the start of a function of a module to its local entry point.
+    pub fn local_entry(&self, module: &str, function: &str) -> Option<u64> {
+        let m = self.modules.iter().find(|m| m.name == module)?;
+        m.symbols.find(function).filter(|s| s.function).map(|s| s.local_entry)
+    }
     /// The section of a module whose load address is needed for `name`.
     pub fn section_of(&self, name: &str) -> Option<(String, String)> {
         let (module, function) = self.split(name);

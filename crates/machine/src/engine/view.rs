@@ -44,6 +44,10 @@ impl<'a> View<'a> {
         }
         chain
     }
+    /// Address to which the function that is being entered returns.
+    pub fn caller(&self) -> u64 {
+        linked(self.machine.cpus()[self.cpu].lr)
+    }
     /// Address of the current task.
     pub fn task(&self) -> Option<u64> {
         self.machine.read_kernel_u64(self.gpr(13).wrapping_add(self.offsets.current?))
@@ -71,6 +75,15 @@ impl<'a> View<'a> {
     /// Name of the current task and its pid, for people.
     pub fn task_name(&self) -> String {
         self.task().map_or_else(|| "?".into(), |task| self.name_of(task))
+    }
+    /// True if the stack is not the current task's own: an interrupt is being
+    /// served, which the kernel does on stacks of its own.
+    pub fn in_interrupt(&self) -> bool {
+        let stack = || {
+            let low = self.machine.read_kernel_u64(self.task()?.wrapping_add(self.offsets.stack?))?;
+            Some(low..low.checked_add(self.offsets.stack_size?)?)
+        };
+        stack().is_some_and(|range| !range.contains(&self.gpr(1)))
     }
     /// Name of a task and its pid, for people.
     pub fn name_of(&self, task: u64) -> String {

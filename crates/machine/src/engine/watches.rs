@@ -30,6 +30,8 @@ enum Purpose {
     SlowReturn(u64),
     /// A task is told of a signal.
     Signal,
+    /// An observer looks there.
+    Held,
 }
 
 /// What a watched instruction told.
@@ -265,10 +267,22 @@ impl Watches {
             Purpose::Entry(n) | Purpose::Return(n, _) => named(*n),
             Purpose::Trouble(n) => *n < TROUBLE.len(),
             Purpose::Naming | Purpose::SlowReturn(_) | Purpose::Signal => true,
-            Purpose::Schedule | Purpose::SlowPath | Purpose::Point(_) => true,
+            Purpose::Schedule | Purpose::SlowPath | Purpose::Point(_) | Purpose::Held => true,
         };
         self.purposes.values().flatten().all(known)
             && self.inside.iter().chain(&self.asleep).all(|(n, _)| named(*n))
+    }
+    /// Watches it for an observer.
+    pub fn hold(&mut self, machine: &mut Machine, ea: u64) {
+        self.add(machine, ea, Purpose::Held);
+    }
+    /// The observer looks there no more.
+    pub fn release(&mut self, machine: &mut Machine, ea: u64) {
+        self.drop_purposes(machine, ea, |p| *p == Purpose::Held);
+    }
+    /// True if nobody but an observer watches it.
+    pub fn only_held(&self, ea: u64) -> bool {
+        self.purposes.get(&ea).is_none_or(|list| list.iter().all(|p| *p == Purpose::Held))
     }
     fn schedulers(&self, table: &SymbolTable<'_>) -> Vec<u64> {
         ["schedule", "schedule_preempt_disabled"]
@@ -327,6 +341,7 @@ impl Watches {
                     self.locks.named(view.gpr(3), &text.unwrap_or_default());
                 }
                 Purpose::Trouble(n) => hits.push(Hit::Trouble(TROUBLE[n].1)),
+                Purpose::Held => {}
                 Purpose::Point(whose) => {
                     let chain = || View::new(machine, offsets, cpu).back_chain();
                     let counts = match whose {
