@@ -38,7 +38,7 @@ const SCENARIO: &str = "release-during-remove";
 
 /// A small campaign, whole and booted for itself; again from snapshots in the
 /// cache and in two shards, one of them cut off in the middle and resumed, and
-/// merged; a part of it from power-on; a failure replayed. The number of checks.
+/// merged; a part of it from power-on; a failure replayed, explained and reported. The number of checks.
 pub fn check() -> Result<u64, String> {
     let out = root().join("target/capisim/ab-check");
     // What an earlier check left says nothing.
@@ -47,7 +47,10 @@ pub fn check() -> Result<u64, String> {
     expect(whole.verdict == Verdict::Confirmed, || format!("{:?}: {:?}", whole.verdict, whole.reasons))?;
     let counts: Vec<u64> = whole.builds.iter().map(|b| b.schedules).collect();
     expect(counts == [SCHEDULES, SCHEDULES], || format!("{counts:?} schedules"))?;
-    replays(&whole)?;
+    let failure = bundle(&whole)?;
+    replays(failure)?;
+    explains(failure)?;
+    reports(failure)?;
     campaign(&out.join("one"), "1/2", &[])?;
     campaign(&out.join("two"), "2/2", &[])?;
     let cut = folder(&out.join("two"))?;
@@ -70,7 +73,7 @@ pub fn check() -> Result<u64, String> {
         same(&booted, &schedules(&folder(&out.join(part))?, SCENARIO)?, many)
             .map_err(|text| format!("{part}: {text}"))?;
     }
-    Ok(7)
+    Ok(9)
 }
 
 fn expect(good: bool, text: impl FnOnce() -> String) -> Result<(), String> {
@@ -136,14 +139,48 @@ fn shorten(path: &Path) -> Result<(), String> {
     std::fs::write(path, &text[..text.len() / 3]).map_err(failed)
 }
 
-/// The first failure, from its bundle: the same state.
-fn replays(whole: &RunReport) -> Result<(), String> {
+/// Where the first failure's bundle is.
+fn bundle(whole: &RunReport) -> Result<&str, String> {
     let failure = whole.failures.first().ok_or("no failure to replay")?;
-    let bundle = failure.replay.strip_prefix("capisim replay ").ok_or("no replay line")?;
-    let output =
-        program().arg("replay").arg(bundle).output().map_err(|e| format!("cannot start cargo: {e}"))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    expect(output.status.code() == Some(1) && said.contains("same state hash as recorded"), || {
-        format!("{}: exit code {:?}\n{said}", failure.replay, output.status.code())
-    })
+    failure
+        .replay
+        .strip_prefix("capisim replay ")
+        .ok_or_else(|| format!("no replay line: {}", failure.replay))
+}
+
+/// What a verb prints about the failure.
+fn told(verb: &str, bundle: &str, more: &[&str], wanted: i32) -> Result<(String, String), String> {
+    let output = program().arg(verb).arg(bundle).args(more).output();
+    let output = output.map_err(|e| format!("cannot start cargo: {e}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let code = output.status.code();
+    expect(code == Some(wanted), || {
+        format!("capisim {verb} {bundle}: exit code {code:?}, wanted {wanted}\n{out}{err}")
+    })?;
+    Ok((out, err))
+}
+
+/// From power-on to the same state.
+fn replays(bundle: &str) -> Result<(), String> {
+    let (_, said) = told("replay", bundle, &[], 1)?;
+    expect(said.contains("same state hash as recorded"), || format!("{bundle}: {said}"))
+}
+
+/// The lock that the closer gives up, beside the build that gets it.
+fn explains(bundle: &str) -> Result<(), String> {
+    let (said, _) = told("explain", bundle, &["--against", "stock"], 0)?;
+    for part in ["gives up ctx_tbl_list_mutex: -EINTR", "TERMINATE", "stock"] {
+        expect(said.contains(part), || format!("explain {bundle} does not say {part:?}:\n{said}"))?;
+    }
+    expect(said.lines().count() <= 60, || format!("more than 60 lines:\n{said}"))
+}
+
+/// What is sent to a list.
+fn reports(bundle: &str) -> Result<(), String> {
+    let (said, _) = told("report", bundle, &[], 0)?;
+    for part in ["no-terminate-under-open-sync", "cxlflash", "signal", "capisim replay"] {
+        expect(said.contains(part), || format!("report {bundle} does not say {part:?}:\n{said}"))?;
+    }
+    expect(said.lines().count() <= 60, || format!("more than 60 lines:\n{said}"))
 }

@@ -4,6 +4,7 @@ use crate::artifacts::{Artifacts, cache_dir};
 use crate::cli::{CheckArgs, GuestArgs, ListArgs, Listing};
 use crate::error::Error;
 use crate::guest::{Guest, Mode};
+use crate::output::put;
 use crate::scenarios::{self, Source};
 use machine::engine::SymbolTable;
 use machine::executor::Executor;
@@ -25,13 +26,13 @@ pub fn list(args: &ListArgs) -> Result<i32, Error> {
         Listing::Kernels => kernels()?,
     };
     if args.format == "json" {
-        println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default());
+        put(format_args!("{}\n", serde_json::to_string_pretty(&rows).unwrap_or_default()));
         return Ok(0);
     }
     for row in rows {
-        println!("{}", row["name"].as_str().unwrap_or("?"));
+        put(format_args!("{}\n", row["name"].as_str().unwrap_or("?")));
         for (key, value) in row.as_object().into_iter().flatten().filter(|(k, _)| *k != "name") {
-            println!("    {key}: {}", plain(value));
+            put(format_args!("    {key}: {}\n", plain(value)));
         }
     }
     Ok(0)
@@ -101,7 +102,7 @@ fn kernels() -> Result<Vec<Value>, Error> {
 /// `capisim check`.
 pub fn check(args: &CheckArgs) -> Result<i32, Error> {
     if args.print_schema {
-        print!("{}", schema::json_schema());
+        put(format_args!("{}", schema::json_schema()));
         return Ok(0);
     }
     if args.scenario.is_empty() {
@@ -115,10 +116,10 @@ pub fn check(args: &CheckArgs) -> Result<i32, Error> {
     let mut mistakes = vec![];
     for name in &args.scenario {
         match check_one(name, guest.as_ref()) {
-            Ok(symbols) => println!(
-                "{name}: good{}",
+            Ok(symbols) => put(format_args!(
+                "{name}: good{}\n",
                 if symbols { "" } else { " (symbols not checked: no kernel is prepared)" }
-            ),
+            )),
             Err(Error::Scenario(text)) => mistakes.push(text),
             Err(e) => return Err(e),
         }
@@ -146,7 +147,7 @@ pub fn doctor() -> Result<i32, Error> {
     let mut missing = 0;
     let mut say = |good: bool, what: &str, detail: String| {
         missing += i32::from(!good);
-        println!("{}  {what:<18} {detail}", if good { "ok     " } else { "MISSING" });
+        put(format_args!("{}  {what:<18} {detail}\n", if good { "ok     " } else { "MISSING" }));
     };
     match cache_dir() {
         Ok(dir) => say(true, "cache", dir.display().to_string()),

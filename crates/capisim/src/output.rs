@@ -6,6 +6,12 @@ use machine::oracle::{Removal, Violation};
 use machine::report::{BuildReport, RunReport, Verdict};
 use std::io::Write;
 
+/// Puts a text on standard output.
+pub fn put(text: std::fmt::Arguments<'_>) {
+    // A reader that has gone wants no more.
+    let _ = std::io::stdout().write_fmt(text);
+}
+
 /// Prints what is not for people, all runs at once.
 pub fn print(reports: &[RunReport], format: Format) {
     let text = match format {
@@ -14,8 +20,7 @@ pub fn print(reports: &[RunReport], format: Format) {
         Format::Ktap => ktap(reports),
         Format::Junit => junit(reports),
     };
-    // A reader that has gone wants no more.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    put(format_args!("{text}"));
 }
 
 /// One run: the object; several: a list of them.

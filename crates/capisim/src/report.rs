@@ -4,6 +4,7 @@
 use crate::cli::{ReportArgs, When};
 use crate::error::Error;
 use crate::explain::history::{Told, outside};
+use crate::output::put;
 use crate::replay;
 use crate::rundir::{self, Bundle};
 use machine::engine::strip_time;
@@ -49,7 +50,7 @@ pub fn report(args: &ReportArgs, progress: When) -> Result<i32, Error> {
         }
     };
     rundir::write(&path, text.as_bytes())?;
-    print!("{text}");
+    put(format_args!("{text}"));
     Ok(0)
 }
 

@@ -7,6 +7,7 @@
 use crate::cli::{ShrinkArgs, When};
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::output::put;
 use crate::progress::{Meter, Progress};
 use crate::replay;
 use crate::run::{self, Job};
@@ -53,11 +54,11 @@ pub fn shrink(args: &ShrinkArgs, progress: When) -> Result<i32, Error> {
     let dir = args.run.join("shrunk");
     keep(&dir, &best, bundle, &guest)?;
     let oracles: Vec<&str> = search.signature.iter().map(String::as_str).collect();
-    println!("fails      {}", oracles.join(" + "));
-    println!("before     {before}");
-    println!("after      {} ({} runs)", best.candidate.size(), search.tried);
-    println!("scenario   {}", dir.join("scenario.toml").display());
-    println!("replay     capisim replay {}", dir.display());
+    put(format_args!("fails      {}\n", oracles.join(" + ")));
+    put(format_args!("before     {before}\n"));
+    put(format_args!("after      {} ({} runs)\n", best.candidate.size(), search.tried));
+    put(format_args!("scenario   {}\n", dir.join("scenario.toml").display()));
+    put(format_args!("replay     capisim replay {}\n", dir.display()));
     Ok(if whole { 0 } else { stop.code().unwrap_or(0) })
 }
 

@@ -146,9 +146,15 @@ fn reordered(failing: &History, passing: &History, parting: &Parting) -> Option<
     let near = parting.failing.or(parting.passing)?;
     let is_lock = |at: &At| matches!(failing.events[*at].kind, Kind::Answered(_) | Kind::Leaves);
     let lock = |at: &At| failing.events[*at].lock;
-    let own = both.iter().filter(|(x, _)| failing.events[*x].who == parting.who && is_lock(x));
+    let is_own = |(x, _): &&(At, At)| failing.events[*x].who == parting.who && is_lock(x);
+    let mut own: Vec<&(At, At)> = both.iter().filter(is_own).collect();
+    own.sort_by_key(|(x, _)| x.abs_diff(near));
     let mut best: Option<(usize, Reordered)> = None;
-    for &(x, px) in own {
+    for &&(x, px) in &own {
+        // A spin loop has a hundred thousand of them.
+        if best.as_ref().is_some_and(|(d, _)| x.abs_diff(near) >= *d) {
+            break;
+        }
         let foreign = both.iter().filter(|(y, _)| failing.events[*y].who != parting.who && is_lock(y));
         for &(y, py) in foreign.filter(|(y, _)| lock(y) == lock(&x)) {
             let (first, second) = if x < y { ((x, px), (y, py)) } else { ((y, py), (x, px)) };

@@ -10,6 +10,7 @@ pub mod history;
 use crate::cli::{ExplainArgs, ExplainFormat, When};
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::output::put;
 use crate::progress::Progress;
 use crate::replay;
 use crate::run::{self, Job};
@@ -102,7 +103,7 @@ pub fn explain(args: &ExplainArgs, progress: When) -> Result<i32, Error> {
         )));
     };
     let text = Explanation::new(&job, &failing, &passing, how, tried, &args.run).text(args);
-    print!("{text}");
+    put(format_args!("{text}"));
     Ok(0)
 }
 
