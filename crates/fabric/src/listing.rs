@@ -30,6 +30,14 @@ impl Lister<'_> {
     }
 }
 
+impl<'a> Lister<'a> {
+    /// Entries of the variant of that name.
+    fn variant(mut self, name: &str) -> Entries<'a> {
+        let path = self.below(name).path;
+        Entries::of(Lister { path, out: self.out })
+    }
+}
+
 /// A collection and how many entries it has listed.
 struct Entries<'a> {
     at: Lister<'a>,
@@ -143,14 +151,13 @@ impl<'a> ser::Serializer for Lister<'a> {
         Ok(Entries::of(self))
     }
     fn serialize_tuple_variant(
-        mut self,
+        self,
         _: &'static str,
         _: u32,
         variant: &'static str,
         _: usize,
     ) -> Result<Entries<'a>, Refused> {
-        let path = self.below(variant).path;
-        Ok(Entries::of(Lister { path, out: self.out }))
+        Ok(self.variant(variant))
     }
     fn serialize_map(self, _: Option<usize>) -> Result<Entries<'a>, Refused> {
         Ok(Entries::of(self))
@@ -159,14 +166,13 @@ impl<'a> ser::Serializer for Lister<'a> {
         Ok(Entries::of(self))
     }
     fn serialize_struct_variant(
-        mut self,
+        self,
         _: &'static str,
         _: u32,
         variant: &'static str,
         _: usize,
     ) -> Result<Entries<'a>, Refused> {
-        let path = self.below(variant).path;
-        Ok(Entries::of(Lister { path, out: self.out }))
+        Ok(self.variant(variant))
     }
 }
 

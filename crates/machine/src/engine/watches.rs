@@ -3,7 +3,7 @@
 use super::locks::{Locks, MAX_NAME, Waiting, is_called};
 use super::symbols::{Function, SymbolTable};
 use super::view::View;
-use crate::guest::GuestOffsets;
+use crate::guest::{GuestOffsets, is_kernel};
 use crate::machine::Machine;
 use crate::scenario::{Scenario, What};
 use serde::{Deserialize, Serialize};
@@ -151,11 +151,6 @@ const POINTS: &[(&str, Whose)] = &[
     ("schedule_preempt_disabled", Whose::InModule),
     ("__handle_irq_event_percpu", Whose::Any),
 ];
-
-/// Back chains end in user addresses, which belong to no module.
-fn is_kernel(address: u64) -> bool {
-    address >> 60 == 0xC
-}
 
 /// Initialises a mutex: its address and the text of the argument.
 pub const NAMING: &str = "__mutex_init";
@@ -347,6 +342,7 @@ impl Watches {
                     let counts = match whose {
                         Whose::Any => true,
                         Whose::Module => table.in_module(chain()[0]),
+                        // Back chains end in user addresses, which belong to no module.
                         Whose::InModule => chain().iter().any(|at| is_kernel(*at) && table.in_module(*at)),
                     };
                     hits.extend(counts.then_some(Hit::Point));
