@@ -29,6 +29,23 @@ pub struct Waiting {
     pub asleep: bool,
 }
 
+/// A task that has to wait for a mutex, as a watched instruction tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contention {
+    /// Address of the mutex.
+    pub lock: u64,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Which of the named functions are on the back chain.
+    pub under: Vec<String>,
+    /// Whether a signal is pending.
+    pub signal_pending: Option<bool>,
+    /// In which of the named functions the mutex's owner sleeps.
+    pub held_by: Vec<String>,
+    /// Which task.
+    pub task: String,
+}
+
 impl Locks {
     /// A mutex was initialised.
     pub fn named(&mut self, lock: u64, text: &str) {

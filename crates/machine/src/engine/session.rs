@@ -2,6 +2,7 @@
 
 use super::branch::{Branch, Hashing};
 use super::console::{Console, Trouble};
+use super::locks::Contention;
 use super::observe::Observer;
 use super::progress::{Branching, Progress};
 use super::symbols::SymbolTable;
@@ -400,43 +401,33 @@ impl<'a, 'h> Session<'a, 'h> {
                     self.say("asleep", &[("in", name), ("task", task)]);
                     self.happen(&Happening::Asleep(name));
                 }
-                Hit::SlowPath { lock, under, signal_pending, held_by, task, name } => {
-                    let called = name.as_deref().unwrap_or("");
-                    if !under.is_empty() {
-                        let signal = yes_or_no(*signal_pending);
-                        let (lock, on, held) = (format!("{lock:#x}"), under.join(" "), held_by.join(" "));
-                        let texts = [
-                            ("lock", &*lock),
-                            ("name", called),
-                            ("under", &*on),
-                            ("signal", signal),
-                            ("held_by", &*held),
-                            ("task", &**task),
-                        ];
-                        self.say("mutex-slow-path", &texts);
+                Hit::SlowPath(c) => {
+                    if !c.under.is_empty() {
+                        self.say_contention("mutex-slow-path", c);
                     }
-                    let (under, held_by) = (&under[..], &held_by[..]);
-                    let signal_pending = *signal_pending;
-                    self.happen(&Happening::SlowPath { name: called, under, signal_pending, held_by });
+                    self.happen(&Happening::SlowPath(c));
                 }
-                Hit::Waits { name, lock, under, signal_pending, held_by, task } => {
-                    let (lock, on, held) = (format!("{lock:#x}"), under.join(" "), held_by.join(" "));
-                    let texts = [
-                        ("lock", &*lock),
-                        ("name", &**name),
-                        ("under", &*on),
-                        ("signal", yes_or_no(*signal_pending)),
-                        ("held_by", &*held),
-                        ("task", &**task),
-                    ];
-                    self.say("mutex-wait", &texts);
-                    let signal_pending = *signal_pending;
-                    self.happen(&Happening::Waits { name, under, signal_pending, held_by });
+                Hit::Waits(c) => {
+                    self.say_contention("mutex-wait", c);
+                    self.happen(&Happening::Waits(c));
                 }
                 Hit::Point => self.machine.point(cpu),
                 Hit::Trouble(what) => self.say("kernel-function", &[("trouble", what)]),
             }
         }
+    }
+
+    fn say_contention(&mut self, kind: &'static str, c: &Contention) {
+        let (lock, on, held) = (format!("{:#x}", c.lock), c.under.join(" "), c.held_by.join(" "));
+        let texts = [
+            ("lock", &*lock),
+            ("name", &c.name),
+            ("under", &on),
+            ("signal", yes_or_no(c.signal_pending)),
+            ("held_by", &held),
+            ("task", &c.task),
+        ];
+        self.say(kind, &texts);
     }
 
     /// Ends the run when nothing more can be learnt.

@@ -1,5 +1,6 @@
 //! Tests of conditions: what happened, a line each, against a scenario.
 
+use super::locks::Contention;
 use super::triggers::{Happening, Knowledge, Target, Triggers};
 use crate::scenario::parse;
 use fabric::{Record, Ticks, Value};
@@ -63,18 +64,20 @@ fn functions_by_entry_return_value_and_caller() {
 
 #[test]
 fn slow_paths_by_caller_signal_and_owner() {
-    let (under, held) = (words("m:g"), words("m:f"));
-    let slow = |pending| Happening::SlowPath {
-        name: "cfg->l",
-        under: &under,
-        signal_pending: pending,
-        held_by: &held,
+    let slow = |signal_pending| Contention {
+        lock: 8,
+        name: "cfg->l".into(),
+        under: words("m:g"),
+        signal_pending,
+        held_by: words("m:f"),
+        task: "t/1".into(),
     };
+    let meets = |when, pending| meets(when, &Happening::SlowPath(&slow(pending)));
     let when = "slow_path_of = \"l\", under = \"g\", held_by = \"f\", signal_pending = true";
-    assert!(meets(when, &slow(Some(true))));
-    assert!(!meets(when, &slow(Some(false))) && !meets(when, &slow(None)));
-    assert!(meets("slow_path_of = \"l\"", &slow(None)));
-    assert!(!meets("slow_path_of = \"l\", held_by = \"g\"", &slow(None)));
+    assert!(meets(when, Some(true)));
+    assert!(!meets(when, Some(false)) && !meets(when, None));
+    assert!(meets("slow_path_of = \"l\"", None));
+    assert!(!meets("slow_path_of = \"l\", held_by = \"g\"", None));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Conditions of a scenario and how often each has been met.
 
 use super::inject::operation_matches;
-use super::locks::is_called;
+use super::locks::{Contention, is_called};
 use crate::scenario::{Condition, Operation, Scenario, What};
 use fabric::Record;
 use std::collections::BTreeMap;
@@ -36,27 +36,9 @@ pub enum Happening<'a> {
     /// A task went to sleep for a mutex in this function.
     Asleep(&'a str),
     /// A task entered a mutex's slow path.
-    SlowPath {
-        /// Name of the mutex; empty if it has none.
-        name: &'a str,
-        /// Functions on the back chain, of those that conditions name.
-        under: &'a [String],
-        /// Whether a signal is pending.
-        signal_pending: Option<bool>,
-        /// Functions in which the mutex's owner sleeps.
-        held_by: &'a [String],
-    },
+    SlowPath(&'a Contention),
     /// A task sleeps for a mutex, or is told of a signal while it does.
-    Waits {
-        /// Name of the mutex.
-        name: &'a str,
-        /// Functions on the back chain, of those that conditions name.
-        under: &'a [String],
-        /// Whether a signal is pending.
-        signal_pending: Option<bool>,
-        /// Functions in which the mutex's owner sleeps.
-        held_by: &'a [String],
-    },
+    Waits(&'a Contention),
     /// A record.
     Record(&'a Record),
 }
@@ -170,18 +152,12 @@ fn matches(what: &What, happening: &Happening<'_>, known: &Knowledge<'_>) -> boo
                 && is_under(under, on)
         }
         (What::AsleepIn(symbol), Happening::Asleep(name)) => full(&symbol.text) == *name,
-        (
-            What::SlowPath { lock, under, signal_pending, held_by },
-            Happening::SlowPath { name, under: on, signal_pending: pending, held_by: held },
-        )
-        | (
-            What::Waits { lock, under, signal_pending, held_by },
-            Happening::Waits { name, under: on, signal_pending: pending, held_by: held },
-        ) => {
-            is_called(name, lock)
-                && is_under(under, on)
-                && is_under(held_by, held)
-                && signal_pending.is_none_or(|wanted| *pending == Some(wanted))
+        (What::SlowPath { lock, under, signal_pending, held_by }, Happening::SlowPath(c))
+        | (What::Waits { lock, under, signal_pending, held_by }, Happening::Waits(c)) => {
+            is_called(&c.name, lock)
+                && is_under(under, &c.under)
+                && is_under(held_by, &c.held_by)
+                && signal_pending.is_none_or(|wanted| c.signal_pending == Some(wanted))
         }
         (What::Operation(op), Happening::Record(r)) => operation(op, r, known),
         (What::Record { kind, numbers, texts }, Happening::Record(r)) => {

@@ -1,6 +1,6 @@
 //! Watched functions: entries, returns, sleeping tasks, mutex slow paths.
 
-use super::locks::{Locks, MAX_NAME, Waiting, is_called};
+use super::locks::{Contention, Locks, MAX_NAME, Waiting, is_called};
 use super::symbols::{Function, SymbolTable};
 use super::view::View;
 use crate::guest::{GuestOffsets, is_kernel};
@@ -56,35 +56,9 @@ pub enum Hit {
         task: String,
     },
     /// A task entered a mutex's slow path.
-    SlowPath {
-        /// Address of the mutex.
-        lock: u64,
-        /// Which of the named functions are on the back chain.
-        under: Vec<String>,
-        /// Whether a signal is pending.
-        signal_pending: Option<bool>,
-        /// In which of the named functions its owner sleeps.
-        held_by: Vec<String>,
-        /// Which task.
-        task: String,
-        /// Name of the mutex.
-        name: Option<String>,
-    },
+    SlowPath(Contention),
     /// A task sleeps for a mutex, or is told of a signal while it does.
-    Waits {
-        /// Name of the mutex.
-        name: String,
-        /// Address of the mutex.
-        lock: u64,
-        /// Which of the named functions are on the back chain.
-        under: Vec<String>,
-        /// Whether a signal is pending.
-        signal_pending: Option<bool>,
-        /// In which of the named functions its owner sleeps.
-        held_by: Vec<String>,
-        /// Which task.
-        task: String,
-    },
+    Waits(Contention),
     /// The kernel entered one of its trouble functions.
     Trouble(&'static str),
     /// A priority may change.
@@ -442,14 +416,14 @@ impl Watches {
     }
     fn slow_path(&self, view: &View<'_>, table: &SymbolTable<'_>) -> Hit {
         let lock = view.gpr(3);
-        Hit::SlowPath {
+        Hit::SlowPath(Contention {
             lock,
+            name: self.locks.name(lock, table).unwrap_or_default(),
             under: self.under(&view.back_chain()),
             signal_pending: view.signal_pending(),
             held_by: self.held_by(view, lock),
             task: view.task_name(),
-            name: self.locks.name(lock, table),
-        }
+        })
     }
     /// A task came to a slow path: if a condition is about its mutex, what it
     /// does there is watched until it comes back.
@@ -516,7 +490,7 @@ impl Watches {
     ) -> Option<Hit> {
         let name = self.locks.name(lock, table)?;
         let (held_by, task) = (self.held_by(view, lock), view.name_of(task));
-        Some(Hit::Waits { name, lock, under, signal_pending, held_by, task })
+        Some(Hit::Waits(Contention { lock, name, under, signal_pending, held_by, task }))
     }
 }
 
