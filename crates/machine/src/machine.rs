@@ -551,22 +551,15 @@ impl Machine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::{KernelImage, Segment, Symbols};
-    use fabric::NoInjection;
-
-    /// A guest whose link register is the firmware entry itself calls OPAL
-    /// without an instruction in between; time must pass all the same.
-    #[test]
-    fn calls_that_return_to_the_firmware_entry_take_time() {
-        // mtlr r9 · mtctr r9 · li r0,80 · bctr; r9 is the entry, 80 OPAL_CHECK_TOKEN.
-        let words = [0x7D28_03A6u32, 0x7D29_03A6, 0x3800_0050, 0x4E80_0420];
-        let bytes = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+impl Machine {
+    /// One CPU, no adapter, and these bytes from address 0 on.
+    pub(crate) fn bare(bytes: Vec<u8>) -> Machine {
+        use crate::kernel::{KernelImage, Segment, Symbols};
+        let size = bytes.len() as u64;
         let kernel = KernelImage {
-            segments: vec![Segment { ra: 0, bytes, size: 16 }],
+            segments: vec![Segment { ra: 0, bytes, size }],
             entry: 0,
-            end: 16,
+            end: size,
             symbols: Symbols::default(),
             banner: String::new(),
         };
@@ -579,7 +572,23 @@ mod tests {
             initrd: vec![],
             adapters: vec![],
         };
-        let mut machine = Machine::new(config, &kernel).expect("a machine");
+        Machine::new(config, &kernel).expect("a machine")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fabric::NoInjection;
+
+    /// A guest whose link register is the firmware entry itself calls OPAL
+    /// without an instruction in between; time must pass all the same.
+    #[test]
+    fn calls_that_return_to_the_firmware_entry_take_time() {
+        // mtlr r9 · mtctr r9 · li r0,80 · bctr; r9 is the entry, 80 OPAL_CHECK_TOKEN.
+        let words = [0x7D28_03A6u32, 0x7D29_03A6, 0x3800_0050, 0x4E80_0420];
+        let bytes = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        let mut machine = Machine::bare(bytes);
         let limit = Ticks::micros(50);
         while machine.run(limit, &mut NoInjection) != Stop::Limit {
             machine.take_records();

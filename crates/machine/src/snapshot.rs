@@ -36,6 +36,11 @@ pub enum CannotSave {
     /// A logical unit is in a file.
     #[error("a logical unit is in a file of the host, which cannot be put back; leave `file` away")]
     OutsideState,
+    /// More happened than is kept for the oracles.
+    #[error(
+        "more happened before the branch point than can be kept; name an earlier one in `[explore] from`"
+    )]
+    TooMuch,
     /// Records or output wait.
     #[error("records or console output wait to be taken")]
     Pending,

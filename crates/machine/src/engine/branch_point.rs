@@ -47,6 +47,9 @@ impl<'a> BranchPoint<'a> {
     ) -> Result<BranchPoint<'a>, CannotSave> {
         let at = Point { now: machine.now(), instructions: machine.instructions() };
         let heard = Arc::new(progress.judge.take_history());
+        if !heard.is_whole() {
+            return Err(CannotSave::TooMuch);
+        }
         Ok(BranchPoint { snapshot: machine.save()?, progress, at, heard })
     }
     /// The machine.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// So many names are kept; a guest can initialise mutexes for ever.
 const MAX_NAMES: usize = 1 << 16;
+/// So many tasks are taken to wait at a time.
+const MAX_WAITING: usize = 1 << 16;
 /// Longest name.
 pub const MAX_NAME: usize = 96;
 
@@ -64,6 +66,9 @@ impl Locks {
     /// A task has come to the slow path of a mutex; true if it is the first.
     pub fn wait(&mut self, task: u64, lock: u64, under: Vec<String>) -> bool {
         let first = self.waiting.is_empty();
+        if self.waiting.len() >= MAX_WAITING {
+            return false;
+        }
         self.waiting.insert(task, Waiting { lock, under, asleep: false });
         first
     }

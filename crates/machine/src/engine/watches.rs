@@ -34,6 +34,13 @@ enum Purpose {
     Held,
 }
 
+impl Purpose {
+    /// It comes with a call and goes when that returns.
+    fn follows(&self) -> bool {
+        matches!(self, Purpose::Return(..) | Purpose::SlowReturn(_))
+    }
+}
+
 /// What a watched instruction told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hit {
@@ -100,6 +107,8 @@ pub struct Watches {
     /// Functions that make up the slow path of mutexes.
     slow_functions: Vec<Function>,
     purposes: BTreeMap<u64, Vec<Purpose>>,
+    /// How many of them follow a call.
+    followed: usize,
     /// Tasks inside a function in which one may fall asleep.
     inside: Vec<(usize, u64)>,
     /// Of those, the ones that sleep or slept in this call.
@@ -131,6 +140,9 @@ pub const NAMING: &str = "__mutex_init";
 /// Wakes a task, its first argument, that has just been told of a signal
 /// (`signal_wake_up_state`, which the compiler may have inlined); others use it too.
 const SIGNALLING: &str = "wake_up_state";
+/// So many calls are followed to their return, and so many tasks into
+/// functions, at a time: a guest can call for ever and never return.
+const MOST_FOLLOWED: usize = 1 << 16;
 /// Kernel functions whose entry is trouble.
 const TROUBLE: &[(&str, &str)] = &[("panic", "panic"), ("die", "oops"), ("__warn", "warn")];
 
@@ -144,6 +156,7 @@ impl Watches {
             locks: Locks::default(),
             slow_functions: table.kernel_matching(|n| n.starts_with("__mutex_lock")),
             purposes: BTreeMap::new(),
+            followed: 0,
             inside: vec![],
             asleep: BTreeSet::new(),
         };
@@ -238,7 +251,9 @@ impl Watches {
             Purpose::Naming | Purpose::SlowReturn(_) | Purpose::Signal => true,
             Purpose::Schedule | Purpose::SlowPath | Purpose::Point(_) | Purpose::Held => true,
         };
+        let follow = self.purposes.values().flatten().filter(|p| p.follows()).count();
         self.purposes.values().flatten().all(known)
+            && self.followed == follow
             && self.inside.iter().chain(&self.asleep).all(|(n, _)| named(*n))
     }
     /// Watches it for an observer.
@@ -261,10 +276,15 @@ impl Watches {
             .collect()
     }
     fn add(&mut self, machine: &mut Machine, ea: u64, purpose: Purpose) {
+        let follows = purpose.follows();
+        if follows && self.followed >= MOST_FOLLOWED {
+            return;
+        }
         let list = self.purposes.entry(ea).or_default();
         if list.contains(&purpose) {
             return;
         }
+        self.followed += usize::from(follows);
         list.push(purpose);
         if let Some(ra) = machine.kernel_address(ea) {
             machine.watch(ra);
@@ -272,6 +292,7 @@ impl Watches {
     }
     fn drop_purposes(&mut self, machine: &mut Machine, ea: u64, which: impl Fn(&Purpose) -> bool) {
         let Some(list) = self.purposes.get_mut(&ea) else { return };
+        self.followed -= list.iter().filter(|p| p.follows() && which(p)).count();
         list.retain(|p| !which(p));
         if list.is_empty() {
             self.purposes.remove(&ea);
@@ -343,7 +364,9 @@ impl Watches {
         let name = view.task_name();
         self.add(machine, chain[0], Purpose::Return(n, sp));
         if let (true, Some(task)) = (self.named[n].asleep, task) {
-            self.inside.push((n, task));
+            if self.inside.len() < MOST_FOLLOWED && !self.inside.contains(&(n, task)) {
+                self.inside.push((n, task));
+            }
             for ea in self.schedulers(table) {
                 self.add(machine, ea, Purpose::Schedule);
             }
@@ -503,4 +526,29 @@ fn slow_path_entries(functions: &[Function]) -> Vec<u64> {
         return entries;
     }
     functions.iter().filter(|f| f.name.contains("_slowpath")).map(|f| f.entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{LINEAR_MAP, Symbols};
+    use crate::scenario::parse;
+
+    /// A guest that calls for ever, each time from elsewhere, and never returns.
+    #[test]
+    fn calls_that_never_return_are_followed_up_to_a_bound() {
+        let scenario = parse("schema = 1\nname = \"x\"\n").expect("well formed");
+        let symbols = Symbols::default();
+        let table = SymbolTable::new(&symbols, vec![]);
+        let mut machine = Machine::bare(vec![0; 16]);
+        let mut w = Watches::new(&scenario, &table);
+        let place = |n: u64| LINEAR_MAP + 4 * n;
+        let calls = MOST_FOLLOWED as u64 + 9;
+        (0..calls).for_each(|n| w.add(&mut machine, place(n), Purpose::Return(0, n)));
+        w.add(&mut machine, place(0), Purpose::Return(0, 0));
+        w.add(&mut machine, place(1), Purpose::SlowPath);
+        assert_eq!((w.followed, w.purposes.len()), (MOST_FOLLOWED, MOST_FOLLOWED));
+        (0..calls).for_each(|n| w.drop_purposes(&mut machine, place(n), |p| *p == Purpose::Return(0, n)));
+        assert_eq!((w.followed, w.purposes.len()), (0, 1), "what does not follow a call stays");
+    }
 }

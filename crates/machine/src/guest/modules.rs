@@ -26,10 +26,9 @@ impl Inspector<'_> {
     pub fn modules(&self) -> Vec<LoadedModule> {
         let list = || {
             let head = self.symbols.find("modules")?.address;
-            Some(self.list(head, self.offsets.module_link?))
+            Some(self.list(head, self.offsets.module_link?, &mut { MAX_MODULES }))
         };
-        let found = list().unwrap_or_default().into_iter().take(MAX_MODULES);
-        found.filter_map(|module| self.module(module)).collect()
+        list().unwrap_or_default().into_iter().filter_map(|module| self.module(module)).collect()
     }
 
     fn module(&self, module: u64) -> Option<LoadedModule> {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 /// So many tasks are listed at most.
 const MAX_TASKS: usize = 32_768;
+/// So many links of lists are followed for them: a leader is in two lists.
+pub(super) const MAX_LINKS: usize = 4 * MAX_TASKS;
 /// Size of `task_struct.comm` (TASK_COMM_LEN).
 const COMM: usize = 16;
 
@@ -72,6 +74,11 @@ impl Inspector<'_> {
     /// by its other threads; first those that CPUs run while idle. `None` if
     /// the kernel's layout is not known or it has not come that far.
     pub fn tasks(&self) -> Option<Vec<Task>> {
+        self.tasks_within(&mut { MAX_LINKS })
+    }
+
+    /// The same with as many links of lists as `left` has left.
+    pub(super) fn tasks_within(&self, left: &mut usize) -> Option<Vec<Task>> {
         let init = self.symbols.find("init_task")?.address;
         let mut seen = BTreeSet::new();
         let mut all = vec![];
@@ -82,11 +89,11 @@ impl Inspector<'_> {
         };
         add(init, &mut all);
         (0..self.machine.cpus().len()).filter_map(|cpu| self.current(cpu)).for_each(|t| add(t, &mut all));
-        for leader in self.list(init.wrapping_add(self.offsets.tasks?), self.offsets.tasks?) {
+        for leader in self.list(init.wrapping_add(self.offsets.tasks?), self.offsets.tasks?, left) {
             add(leader, &mut all);
-            let threads = || {
+            let mut threads = || {
                 let head = self.u64(leader, self.offsets.signal)?.wrapping_add(self.offsets.thread_head?);
-                Some(self.list(head, self.offsets.thread_node?))
+                Some(self.list(head, self.offsets.thread_node?, left))
             };
             threads().into_iter().flatten().for_each(|thread| add(thread, &mut all));
         }
@@ -127,16 +134,18 @@ impl Inspector<'_> {
         })
     }
 
-    /// Structures of a list by their link at `offset`, without the head's own.
-    pub(super) fn list(&self, head: u64, offset: u64) -> Vec<u64> {
+    /// Structures of a list by their link at `offset`, without the head's own;
+    /// what `left` allows of them.
+    pub(super) fn list(&self, head: u64, offset: u64, left: &mut usize) -> Vec<u64> {
         let mut found = vec![];
         let mut link = self.machine.read_kernel_u64(head);
         while let Some(at) = link.filter(|at| *at != head && super::is_kernel(*at)) {
             let structure = at.wrapping_sub(offset);
             // A list that never comes back to its head is broken or not yet made.
-            if found.len() >= MAX_TASKS {
+            if *left == 0 || found.len() >= MAX_TASKS {
                 break;
             }
+            *left -= 1;
             found.push(structure);
             link = self.machine.read_kernel_u64(at);
         }

@@ -2,9 +2,8 @@
 //! modules, whole and broken.
 
 use super::{GuestOffsets, Inspector, Running, Task};
-use crate::kernel::{KernelImage, Segment, Symbols};
+use crate::kernel::Symbols;
 use crate::machine::Machine;
-use crate::{MachineConfig, build};
 use std::collections::BTreeMap;
 
 const BASE: u64 = 0xC000_0000_0000_0000;
@@ -36,24 +35,7 @@ struct Guest {
 impl Guest {
     /// `init_task` and `count` processes after it, all asleep.
     fn with_tasks(count: u64) -> Guest {
-        let bytes = vec![0; 16];
-        let kernel = KernelImage {
-            segments: vec![Segment { ra: 0, bytes, size: 16 }],
-            entry: 0,
-            end: 16,
-            symbols: Symbols::default(),
-            banner: String::new(),
-        };
-        let config = MachineConfig {
-            cpus: 1,
-            memory: 256 << 20,
-            cmdline: String::new(),
-            seed: 1,
-            quantum: build::DEFAULT_QUANTUM,
-            initrd: vec![],
-            adapters: vec![],
-        };
-        let machine = Machine::new(config, &kernel).expect("a machine");
+        let machine = Machine::bare(vec![0; 16]);
         let symbols = Symbols::of(&[("init_task", INIT), ("modules", MODULES), ("do_wait", BASE + 0x2000)]);
         let mut guest = Guest { machine, offsets: offsets(), symbols };
         let o = guest.offsets;
@@ -153,6 +135,37 @@ fn lists_that_do_not_end_or_lead_astray_are_cut() {
     let nothing = GuestOffsets::default();
     let g = Guest::with_tasks(1);
     assert_eq!(Inspector::new(&g.machine, &nothing, &g.symbols).tasks(), None);
+}
+
+/// Rings of threads that do not pass their head, for every process: what is
+/// followed is bounded for all of them together.
+#[test]
+fn many_lists_that_do_not_end_cost_no_more_than_one() {
+    let mut g = Guest::with_tasks(5);
+    let o = g.offsets;
+    let (head, node) = (o.thread_head.expect("known"), o.thread_node.expect("known"));
+    for n in 1..=5 {
+        g.put(task(n) + o.signal.expect("known"), task(n) + 0x800);
+        g.put(task(n) + 0x800 + head, task(n) + node);
+        g.put(task(n) + node, task(n) + node);
+    }
+    let mut left = 50;
+    assert_eq!(g.look().tasks_within(&mut left).map(|t| t.len()), Some(6));
+    assert_eq!(left, 0, "and not 5 times as many as a list may have");
+}
+
+/// The same of waiters.
+#[test]
+fn rings_on_stacks_are_followed_within_bounds() {
+    let mut g = Guest::with_tasks(4);
+    [2, 3].into_iter().for_each(|n| g.sleep(n));
+    g.queue(4, &[3, 2]);
+    let tasks = g.look().tasks().expect("tasks");
+    for (steps, found) in [(0, 0), (2, 0), (50, 1)] {
+        let steps = std::cell::Cell::new(steps);
+        assert_eq!(g.look().contended_within(&tasks, &steps).len(), found, "{steps:?} left");
+        assert_eq!(steps.get() > 0, found > 0);
+    }
 }
 
 #[test]

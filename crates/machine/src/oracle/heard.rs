@@ -16,18 +16,28 @@ pub enum Heard {
     Time(Ticks),
 }
 
+/// More than this is not kept: a guest can give the oracles work for ever.
+const MOST: usize = 1 << 22;
+
 /// Everything that was shown, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     all: Vec<Heard>,
+    /// There was more.
+    cut: bool,
 }
 
 impl History {
-    pub(super) fn record(&mut self, record: &Record) {
-        self.all.push(Heard::Record(record.clone()));
+    pub(super) fn push(&mut self, heard: Heard) {
+        if self.all.len() < MOST {
+            self.all.push(heard);
+        } else {
+            self.cut = true;
+        }
     }
-    pub(super) fn time(&mut self, now: Ticks) {
-        self.all.push(Heard::Time(now));
+    /// False if there was more than can be kept.
+    pub fn is_whole(&self) -> bool {
+        !self.cut
     }
     /// All of it.
     pub fn all(&self) -> &[Heard] {
@@ -125,7 +135,7 @@ impl<'de> Deserialize<'de> for History {
                 Ok(Heard::Record(Record { at, device, kind: name(kind)?, fields }))
             }
         };
-        Ok(History { all: saved.events.into_iter().map(heard).collect::<Result<_, _>>()? })
+        Ok(History { cut: false, all: saved.events.into_iter().map(heard).collect::<Result<_, _>>()? })
     }
 }
 
@@ -136,10 +146,19 @@ mod tests {
     fn history() -> History {
         let mut h = History::default();
         let fields = vec![("cmd", Value::from("add")), ("pe", Value::from(3))];
-        h.record(&Record { at: Ticks(7), device: 1, kind: "llcmd", fields: fields.clone() });
-        h.time(Ticks(9));
-        h.record(&Record { at: Ticks(9), device: 2, kind: "llcmd-done", fields });
+        h.push(Heard::Record(Record { at: Ticks(7), device: 1, kind: "llcmd", fields: fields.clone() }));
+        h.push(Heard::Time(Ticks(9)));
+        h.push(Heard::Record(Record { at: Ticks(9), device: 2, kind: "llcmd-done", fields }));
         h
+    }
+
+    #[test]
+    fn a_history_has_an_end() {
+        let mut h = History { all: vec![Heard::Time(Ticks(1)); MOST - 1], cut: false };
+        h.push(Heard::Time(Ticks(2)));
+        assert!(h.is_whole());
+        h.push(Heard::Time(Ticks(3)));
+        assert_eq!((h.is_whole(), h.all().len()), (false, MOST));
     }
 
     #[test]

@@ -253,7 +253,7 @@ impl Judge {
     /// Shows a record to all oracles; what they report is new in the lists.
     pub fn record(&mut self, record: &Record) {
         if let Some(heard) = &mut self.heard {
-            heard.record(record);
+            heard.push(Heard::Record(record.clone()));
         }
         self.removal.record(record);
         self.each(|oracle, seen| oracle.record(record, seen));
@@ -261,7 +261,7 @@ impl Judge {
     /// Time has come to `now`.
     pub fn tick(&mut self, now: Ticks) {
         if let Some(heard) = &mut self.heard {
-            heard.time(now);
+            heard.push(Heard::Time(now));
         }
         self.each(|oracle, seen| oracle.tick(now, seen));
     }
