@@ -465,6 +465,7 @@ const LEFT_OUT: &[&str] = &[
     "symbol",
     "asleep",
     "mutex-slow-path",
+    "mutex-wait",
     "kernel-function",
     "reached",
     "engine-complaint",

@@ -77,6 +77,13 @@ fn a_line_of_the_log_reads_like_its_record() {
 }
 
 #[test]
+fn what_sightings_tell_is_not_told_of_the_adapter_too() {
+    for kind in ["mutex-slow-path", "mutex-wait", "symbol", "asleep"] {
+        assert_eq!(outside(&Told { kind: kind.into(), ..Told::default() }), None, "{kind}");
+    }
+}
+
+#[test]
 fn values_read_as_errors_and_numbers() {
     for (v, text) in [
         (0, "0"),
