@@ -140,46 +140,39 @@ impl Ledger {
 /// There is no campaign, or what is there is none.
 pub fn failed(dir: &Path) -> Result<Vec<u64>, Error> {
     let path = dir.join("schedules.jsonl");
-    let text = fs::read_to_string(&path).map_err(Error::io(&path, "read the campaign to rerun"))?;
+    let text = fs::read(&path).map_err(Error::io(&path, "read the campaign to rerun"))?;
+    let (lines, _) = parse(&path, &text)?;
     let mut seen = BTreeSet::new();
-    let mut failed = vec![];
-    // A killed campaign may have left half a line.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (n, line) in whole.lines().enumerate().collect::<Vec<_>>().into_iter().rev() {
-        let line: Line = serde_json::from_str(line).map_err(|e| not_a_schedule(&path, n, &e))?;
-        if !line.violations.is_empty() && seen.insert(line.schedule) {
-            failed.push(line.schedule);
-        }
-    }
+    let bad = lines.iter().rev().filter(|line| !line.violations.is_empty());
+    let failed: Vec<u64> = bad.map(|line| line.schedule).filter(|n| seen.insert(*n)).collect();
     if failed.is_empty() {
         return Err(Error::Usage(format!("--rerun: no schedule failed in {}", path.display())));
     }
     Ok(failed)
 }
 
-fn not_a_schedule(path: &Path, n: usize, e: &serde_json::Error) -> Error {
-    Error::Environment(format!("{}: line {}: not a schedule: {e}", path.display(), n + 1))
+/// The whole lines of a file, in order, and their length: what a killed
+/// campaign left of its last one is not among them.
+fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Line>, usize), Error> {
+    let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+    let line = |(n, bytes): (usize, &[u8])| {
+        serde_json::from_slice(bytes).map_err(|e| {
+            Error::Environment(format!("{}: line {}: not a schedule: {e}", path.display(), n + 1))
+        })
+    };
+    let lines = text[..whole].split_inclusive(|b| *b == b'\n').enumerate().map(line);
+    Ok((lines.collect::<Result<_, _>>()?, whole))
 }
 
-/// The whole lines of a file; what a killed campaign left of its last one is
-/// cut off.
+/// The lines of a file by schedule and build; half a line at its end is cut off.
 fn read(path: &Path) -> Result<BTreeMap<(u64, String), Line>, Error> {
-    let mut lines = BTreeMap::new();
-    let Ok(text) = fs::read(path) else { return Ok(lines) };
-    let mut whole = 0;
-    for (n, bytes) in text.split_inclusive(|b| *b == b'\n').enumerate() {
-        if bytes.last() != Some(&b'\n') {
-            break;
-        }
-        let line: Line = serde_json::from_slice(bytes).map_err(|e| not_a_schedule(path, n, &e))?;
-        lines.insert((line.schedule, line.driver.clone()), line);
-        whole += bytes.len();
-    }
+    let Ok(text) = fs::read(path) else { return Ok(BTreeMap::new()) };
+    let (lines, whole) = parse(path, &text)?;
     if whole < text.len() {
         let file = OpenOptions::new().write(true).open(path).map_err(Error::io(path, "open it"))?;
         file.set_len(whole as u64).map_err(Error::io(path, "shorten it"))?;
     }
-    Ok(lines)
+    Ok(lines.into_iter().map(|line| ((line.schedule, line.driver.clone()), line)).collect())
 }
 
 #[cfg(test)]

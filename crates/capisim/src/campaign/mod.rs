@@ -22,6 +22,7 @@ use machine::report::campaign::{Campaign, Line};
 use machine::report::{Build, RunReport};
 use machine::snapshot_file::Facts;
 pub use merge::merge;
+pub use pool::no_branch;
 use std::path::{Path, PathBuf};
 
 /// `capisim ab`.

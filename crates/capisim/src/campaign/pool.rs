@@ -278,7 +278,8 @@ impl<'w> Worker<'w, '_> {
     }
 }
 
-fn no_branch(driver: &str, e: NoBranch) -> Error {
+/// Why there is nothing to branch from, for people.
+pub fn no_branch(driver: &str, e: NoBranch) -> Error {
     match e {
         NoBranch::Build(e) => e.into(),
         NoBranch::Save(e) => Error::Usage(e.to_string()),

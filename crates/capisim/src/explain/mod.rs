@@ -7,6 +7,7 @@ pub mod columns;
 pub mod compare;
 pub mod history;
 
+use crate::campaign::no_branch;
 use crate::cli::{ExplainArgs, ExplainFormat, When};
 use crate::error::Error;
 use crate::guest::Guest;
@@ -140,13 +141,11 @@ impl<'a> Explainer<'a> {
         let mut host = Historian { history, over: &over };
         match Trunk::grow(setup, &mut host) {
             Ok(trunk) => Ok((trunk, host.history.beyond_branch())),
-            Err(NoBranch::Build(e)) => Err(e.into()),
-            Err(NoBranch::Save(e)) => Err(Error::Usage(e.to_string())),
-            Err(NoBranch::Restore(e)) => Err(Error::Internal(e.to_string())),
             Err(NoBranch::Ended(_)) => Err(Error::Usage(
                 "the run ended before its branch point ([explore] from in the scenario): nothing to compare"
                     .into(),
             )),
+            Err(e) => Err(no_branch(&self.name(driver)?, e)),
         }
     }
     /// One run from there, looked at.
@@ -251,17 +250,16 @@ struct Explanation<'a> {
     neighbours_tried: u64,
     comparison: Comparison,
     replay: String,
-    // Told as `failing` and `passing`, with texts.
+    // What is left away here `json` tells as `failing` and `passing`, with texts.
     #[serde(skip)]
     failing: &'a Told,
-    // Told as `failing` and `passing`, with texts.
+    // As `failing`.
     #[serde(skip)]
     passing: &'a Told,
     /// Where each run parts, to look at.
-    // Told as `failing` and `passing`, with texts.
     #[serde(skip)]
     here: (At, At),
-    // Told as `failing` and `passing`, with texts.
+    // As `failing`.
     #[serde(skip)]
     marks: (columns::Marks, columns::Marks),
 }
