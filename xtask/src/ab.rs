@@ -25,9 +25,7 @@ pub struct Args {
 /// The task.
 pub fn run(args: &Args) -> ExitCode {
     if let Err(error) = guest::ensure(&guest::Args::default()) {
-        let code = error.exit_code();
-        eprintln!("{:?}", miette::Report::new(error));
-        return ExitCode::from(code);
+        return guest::failed(error);
     }
     code(program().args(["ab", "pre-fix", "stock"]).args(&args.args).status())
 }

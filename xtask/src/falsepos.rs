@@ -55,9 +55,7 @@ struct Piece {
 /// The task.
 pub fn run(args: &Args) -> ExitCode {
     if let Err(error) = guest::ensure(&guest::Args::default()) {
-        let code = error.exit_code();
-        eprintln!("{:?}", miette::Report::new(error));
-        return ExitCode::from(code);
+        return guest::failed(error);
     }
     match counts(args) {
         Ok(counts) => {

@@ -76,12 +76,5 @@ fn main() -> ExitCode {
         Task::Replays(args) => return replays::run(&args),
         Task::Bench(args) => return bench::run(&args),
     };
-    let outcome = outcome.map_err(|error| (error.exit_code(), miette::Report::new(error)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((code, report)) => {
-            eprintln!("{report:?}");
-            ExitCode::from(code)
-        }
-    }
+    outcome.map_or_else(guest::failed, |()| ExitCode::SUCCESS)
 }

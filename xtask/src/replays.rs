@@ -35,9 +35,7 @@ pub struct Args {
 /// The task.
 pub fn run(args: &Args) -> ExitCode {
     if let Err(error) = guest::ensure(&guest::Args::default()) {
-        let code = error.exit_code();
-        eprintln!("{:?}", miette::Report::new(error));
-        return ExitCode::from(code);
+        return guest::failed(error);
     }
     match compare(args) {
         Ok(text) => {

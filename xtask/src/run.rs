@@ -48,9 +48,7 @@ pub fn run(args: &Args) -> ExitCode {
     // With an image of the user's nothing of ours is needed.
     let own = args.args.iter().any(|a| a == "--initrd" || a.starts_with("--initrd="));
     if !own && let Err(error) = guest::ensure(&guest::Args::default()) {
-        let code = error.exit_code();
-        eprintln!("{:?}", miette::Report::new(error));
-        return ExitCode::from(code);
+        return guest::failed(error);
     }
     match &args.selftest {
         Some(parts) => selftest(parts, &args.selftest_seeds, &args.args),

@@ -101,36 +101,37 @@ fn it_config() -> &'static str {
 #[allow(clippy::disallowed_methods)] // The task, unlike the model, may have threads.
 pub fn wait_for_init(child: &mut Child) -> Result<(), String> {
     let mut out = child.stdout.take().expect("it is piped");
-    let (begun, mut console, mut buffer) = (Instant::now(), String::new(), [0; 4096]);
-    while begun.elapsed() < LIMIT && !console.contains(INIT) {
-        match out.read(&mut buffer) {
-            Ok(0) | Err(_) => break,
-            Ok(got) => console.push_str(&String::from_utf8_lossy(&buffer[..got])),
-        }
-    }
-    let reached = console.contains(INIT);
+    let reached = until_init(&mut out, |_| ());
     // A console that nobody reads stops the guest.
     std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-    if reached { Ok(()) } else { Err("did not reach init".into()) }
+    reached
 }
 
 /// Seconds from the kernel's entry to init's first line.
 fn time(child: &mut Child) -> Result<f64, String> {
     let mut out = child.stdout.take().expect("it is piped");
-    let (begun, mut entry, mut console, mut buffer) = (Instant::now(), None, String::new(), [0; 4096]);
+    let mut entry = None;
+    until_init(&mut out, |console| {
+        if entry.is_none() && console.contains(ENTRY) {
+            entry = Some(Instant::now());
+        }
+    })?;
+    let entry = entry.ok_or("QEMU's firmware did not say when it entered the kernel")?;
+    Ok(entry.elapsed().as_secs_f64())
+}
+
+/// Reads the console until init's first line; `look` sees all there is so far.
+fn until_init(out: &mut impl Read, mut look: impl FnMut(&str)) -> Result<(), String> {
+    let (begun, mut console, mut buffer) = (Instant::now(), String::new(), [0; 4096]);
     while begun.elapsed() < LIMIT {
         let got = out.read(&mut buffer).map_err(|error| error.to_string())?;
         if got == 0 {
             break;
         }
         console.push_str(&String::from_utf8_lossy(&buffer[..got]));
-        if entry.is_none() && console.contains(ENTRY) {
-            entry = Some(Instant::now());
-        }
-        if let Some(entry) = entry
-            && console.contains(INIT)
-        {
-            return Ok(entry.elapsed().as_secs_f64());
+        look(&console);
+        if console.contains(INIT) {
+            return Ok(());
         }
     }
     let tail: Vec<&str> = console.lines().rev().take(5).collect();

@@ -23,7 +23,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use capisim::artifacts::{Artifacts, cache_dir};
 use clap::ValueEnum;
@@ -128,6 +128,13 @@ fn describe(artifacts: &Artifacts) -> String {
         lines.push(format!("  {name:18} {:22}  {}", "", folder.display()));
     }
     lines.join("\n")
+}
+
+/// Says what went wrong with the artifacts; the exit code for it.
+pub fn failed(error: GuestError) -> ExitCode {
+    let code = error.exit_code();
+    eprintln!("{:?}", miette::Report::new(error));
+    ExitCode::from(code)
 }
 
 /// The artifacts `args` asks for, prepared now if they are not there or not what they were.

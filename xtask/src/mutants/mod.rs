@@ -84,11 +84,7 @@ pub fn run(args: &Args) -> ExitCode {
     let guest = guest::Args { offline: args.offline, ..guest::Args::default() };
     let files = match mutate::build(&guest, &changes) {
         Ok(files) => files,
-        Err(error) => {
-            let code = error.exit_code();
-            eprintln!("{:?}", miette::Report::new(error));
-            return ExitCode::from(code);
-        }
+        Err(error) => return guest::failed(error),
     };
     if args.build_only {
         files.iter().for_each(|file| println!("{}", file.display()));
