@@ -81,8 +81,11 @@ pub fn start(job: &Job, guest: &Guest, seed: u64, host: &mut dyn Host) -> Result
     let mut scenario = job.scenario.clone();
     let stores = run::stores(&mut scenario, &job.luns)?;
     let whole = guest.initrd.is_some() && scenario.guest.modules.is_empty() && job.drivers.is_empty();
-    let mode = if whole { Mode::Run } else { Mode::Shell };
-    let image = guest.image(&scenario, job.drivers.first().map(std::path::PathBuf::as_path), mode)?;
+    let driver = job.drivers.first().map(std::path::PathBuf::as_path);
+    let image = match guest.whole().filter(|_| whole) {
+        Some(image) => image,
+        None => guest.image(&scenario, driver, Mode::Shell)?,
+    };
     let setup = Setup {
         scenario: &scenario,
         kernel: &guest.kernel,

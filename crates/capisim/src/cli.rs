@@ -299,7 +299,8 @@ pub struct GuestArgs {
     /// Kernel module to use instead of, or besides, the prepared ones; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub module: Vec<PathBuf>,
-    /// First file system with our init in it (`boot`: any); modules and settings are appended to it.
+    /// First file system with our init in it; modules and settings are appended to it (`boot`: any, and
+    /// nothing is appended unless a driver or module is given).
     #[arg(long, value_name = "FILE")]
     pub initrd: Option<PathBuf>,
     /// Kernel command line.

@@ -150,6 +150,12 @@ impl Guest {
         Ok((known.unwrap_or_else(stem), sha256))
     }
 
+    /// The user's own image, if there is one and no module to add to it.
+    pub fn whole(&self) -> Option<Image> {
+        let alone = self.base.as_ref().filter(|_| self.given.is_empty());
+        alone.map(|initrd| Image { initrd: initrd.clone(), symbols: vec![] })
+    }
+
     /// The image for a scenario with `driver` in it.
     pub fn image(&self, scenario: &Scenario, driver: Option<&Path>, mode: Mode) -> Result<Image, Error> {
         let mut given = self.given.clone();

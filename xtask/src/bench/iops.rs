@@ -6,7 +6,6 @@
 #![allow(clippy::disallowed_types)] // A benchmark is about the wall clock.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use capisim::artifacts::{Artifacts, write_atomically};
 use capisim::initramfs::{Contents, ModuleTree, compose, modules_line};
 use serde::Serialize;
 
+use super::console::{Console, processor_of, processor_of_children};
 use super::{Args, qemu};
 use crate::clients::image::Packages;
 use crate::clients::{Format, ours};
@@ -29,8 +29,6 @@ const BLOCK: u64 = 4096;
 const LONG: u64 = 9;
 /// A boot of QEMU that takes longer is given up.
 const LIMIT: Duration = Duration::from_secs(900);
-/// Clock ticks of `/proc/PID/stat` in a second: `USER_HZ` of every Linux.
-const TICKS: f64 = 100.0;
 /// Where the guest's script is on QEMU, without a leading slash.
 const SCRIPT: &str = "etc/iops.sh";
 /// Begins every line of the script that is meant for us.
@@ -244,7 +242,7 @@ impl Peer {
 
     fn start(&self, reads: u64) -> Result<Child, String> {
         let cmdline = format!("{} iops.reads={reads}", ours::CMDLINE);
-        let mut command = qemu::machine(&self.program, 2, &self.kernel, &self.initrd, &cmdline);
+        let mut command = qemu::machine(&self.program, "powernv9", 2, &self.kernel, &self.initrd, &cmdline);
         command.args(["-device", "pnv-phb,chip-id=0,index=0,id=phb"]);
         command.args(["-device", "pnv-phb-root-port,bus=phb,id=pcie.0"]);
         command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", self.disk.display()));
@@ -256,56 +254,21 @@ impl Peer {
 
 /// Wall and processor time of the two runs, by the script's marks on the console.
 fn watch(child: &mut Child, reads: u64) -> Result<[(f64, f64); 2], String> {
-    let mut out = child.stdout.take().expect("it is piped");
-    let (limit, mut console, mut buffer) = (Instant::now() + LIMIT, String::new(), [0; 4096]);
-    let mut marks: Vec<(Instant, f64)> = vec![];
-    while Instant::now() < limit {
-        let got = out.read(&mut buffer).map_err(|error| error.to_string())?;
-        if got == 0 {
-            break;
+    let (id, mut console) = (child.id(), Console::of(child, LIMIT));
+    let mut mark = |wanted: String| {
+        let line = console.until(MARK)?;
+        let said = line.split_once(MARK).map_or("", |(_, said)| said);
+        if said != wanted {
+            return Err(format!("the guest says {said:?}, not {wanted:?}"));
         }
-        console.push_str(&String::from_utf8_lossy(&buffer[..got]));
-        let whole = &console[..console.rfind('\n').map_or(0, |end| end + 1)];
-        let lines: Vec<&str> =
-            whole.lines().filter_map(|line| Some(line.split_once(MARK)?.1.trim_end())).collect();
-        while marks.len() < lines.len() {
-            marks.push((Instant::now(), processor_of(child.id())?));
-        }
-        if marks.len() < 4 {
-            continue;
-        }
-        let wanted = |times: u64| format!("end 0 issued rwts: total={}", reads * times);
-        if lines[1] != wanted(1) || lines[3] != wanted(LONG) {
-            return Err(format!("fio said {:?} and {:?}", lines[1], lines[3]));
-        }
-        let between = |a: usize, b: usize| ((marks[b].0 - marks[a].0).as_secs_f64(), marks[b].1 - marks[a].1);
-        return Ok([between(0, 1), between(2, 3)]);
-    }
-    let tail: Vec<&str> = console.lines().rev().take(5).collect();
-    Err(format!("fio did not end; the console's last lines, newest first: {tail:?}"))
-}
-
-/// Processor seconds of a process, all threads.
-fn processor_of(pid: u32) -> Result<f64, String> {
-    ticks(&format!("/proc/{pid}/stat"), 14)
-}
-
-/// Processor seconds of this process's children that have ended.
-fn processor_of_children() -> Result<f64, String> {
-    ticks("/proc/self/stat", 16)
-}
-
-/// Field `first` of proc(5)'s `stat`, counted from 1, and the one behind it: user and system time.
-fn ticks(path: &str, first: usize) -> Result<f64, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    // The second field, a name in parentheses, may have spaces.
-    let fields: Vec<&str> =
-        text.rsplit_once(')').map_or(vec![], |(_, rest)| rest.split_whitespace().collect());
-    let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<f64>().ok());
-    match (field(first), field(first + 1)) {
-        (Some(user), Some(system)) => Ok((user + system) / TICKS),
-        _ => Err(format!("{path} is not as proc(5) says")),
-    }
+        Ok((Instant::now(), processor_of(id)?))
+    };
+    let mut between = |times: u64| -> Result<(f64, f64), String> {
+        let begin = mark("begin".to_owned())?;
+        let end = mark(format!("end 0 issued rwts: total={}", reads * times))?;
+        Ok(((end.0 - begin.0).as_secs_f64(), end.1 - begin.1))
+    };
+    Ok([between(1)?, between(LONG)?])
 }
 
 #[cfg(test)]
@@ -317,13 +280,6 @@ mod tests {
         let cost = difference((3.0, 2.0), (11.0, 6.0), 500_000).expect("the long run took longer");
         assert!((cost.wall - 2.0).abs() < 1e-9 && (cost.processor - 1.0).abs() < 1e-9, "{cost:?}");
         assert!(difference((3.0, 2.0), (3.0, 2.0), 1).is_err());
-    }
-
-    #[test]
-    fn processor_time_is_read_from_the_right_fields() {
-        assert!(processor_of(std::process::id()).expect("this process has one") >= 0.0);
-        assert!(processor_of_children().expect("its children too") >= 0.0);
-        assert!(processor_of(u32::MAX).is_err());
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 #![allow(clippy::disallowed_types)] // A benchmark is about the wall clock.
 
+mod console;
 mod iops;
+mod peer;
 pub mod qemu;
 mod snapshots;
 
@@ -19,8 +21,9 @@ use crate::test::cargo::{cargo, output};
 /// What the user asks for.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --runs 5 --cpus 1\n  cargo xtask bench --no-qemu\n  cargo xtask bench --iops --format json\n  cargo xtask bench --snapshots --runs 5"
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --runs 5 --cpus 1\n  cargo xtask bench --no-qemu\n  cargo xtask bench --iops --format json\n  cargo xtask bench --snapshots --runs 5\n  cargo xtask bench --peer\n  cargo xtask bench --peer --only int,sha256 --scale 10"
 )]
+#[command(group = clap::ArgGroup::new("tables").args(["iops", "peer"]))]
 pub struct Args {
     /// Runs of each; the median counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
@@ -35,13 +38,25 @@ pub struct Args {
     #[arg(long)]
     iops: bool,
     /// What snapshots of a booted guest cost instead, beside QEMU's
-    #[arg(long, conflicts_with = "iops")]
+    #[arg(long, conflicts_with = "tables")]
     snapshots: bool,
+    /// What programs of the guest cost instead, beside QEMU's machines as they come and counting instructions
+    #[arg(long, conflicts_with = "no_qemu")]
+    peer: bool,
+    /// Workloads of `--peer`: these alone, and no boots
+    #[arg(long, value_delimiter = ',', requires = "peer")]
+    only: Vec<String>,
+    /// Divides the work of `--peer`
+    #[arg(long, default_value_t = 1, requires = "peer", value_parser = clap::value_parser!(u64).range(1..))]
+    scale: u64,
+    /// `--peer` without the machines that count instructions
+    #[arg(long, requires = "peer")]
+    no_icount: bool,
     /// Reads of a short run of `--iops`; a long one has nine times as many
     #[arg(long, default_value_t = 32768, requires = "iops", value_parser = clap::value_parser!(u64).range(4096..))]
     reads: u64,
-    /// How to print the result of `--iops`
-    #[arg(long, value_enum, default_value = "human", requires = "iops")]
+    /// How to print the result of `--iops` and `--peer`
+    #[arg(long, value_enum, default_value = "human", requires = "tables")]
     format: Format,
 }
 
@@ -66,9 +81,10 @@ const MEMORY_LIMIT: u64 = 256 << 20;
 
 /// The task.
 pub fn run(args: &Args) -> ExitCode {
-    let done = match (args.iops, args.snapshots) {
-        (true, _) => iops::run(args).map(|()| true),
-        (_, true) => snapshots::run(args).map(|()| true),
+    let done = match (args.iops, args.snapshots, args.peer) {
+        (true, _, _) => iops::run(args).map(|()| true),
+        (_, true, _) => snapshots::run(args).map(|()| true),
+        (_, _, true) => peer::run(args).map(|()| true),
         _ => bench(args),
     };
     match done {
@@ -95,7 +111,8 @@ fn bench(args: &Args) -> Result<bool, String> {
     let mut small = true;
     for &cpus in &args.cpus {
         let ours = median(args.runs, || ours(cpus))?;
-        let theirs = qemu.as_ref().map(|qemu| median(args.runs, || qemu.boot(cpus))).transpose()?;
+        let theirs =
+            qemu.as_ref().map(|qemu| median(args.runs, || qemu.boot(&qemu::DEFAULT[0], cpus))).transpose()?;
         print_row(cpus, &ours, theirs.as_ref());
         small &= ours.peak <= ours.touched + MEMORY_LIMIT;
     }

@@ -1,21 +1,21 @@
 //! QEMU as the measure: found, started, timed by its console.
 
-use std::io::Read;
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // A benchmark is about the wall clock.
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use capisim::artifacts::Artifacts;
+use capisim::artifacts::{Artifacts, write_atomically};
 use capisim::initramfs::{Contents, compose};
 
 use super::Boot;
+use super::console::{Console, peak_resident};
 use crate::test::cargo::root;
 
 const PROGRAM: &str = "qemu-system-ppc64";
-/// QEMU's firmware says this just before it jumps to the kernel.
-const ENTRY: &str = "INIT: Starting kernel";
 /// Init's first words.
-const INIT: &str = "capisim guest, mode";
+pub const INIT: &str = "capisim guest, mode";
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// A QEMU for whole machines, with what it boots.
@@ -42,10 +42,55 @@ pub fn program(artifacts: &Artifacts) -> Result<(PathBuf, String), String> {
     Ok((program, version))
 }
 
-/// The machine that we measure ourselves against, with its console on stdio and nothing to read from.
-pub fn machine(program: &Path, cpus: u32, kernel: &Path, initrd: &Path, cmdline: &str) -> Command {
+/// A machine of QEMU's that we measure ourselves against.
+pub struct Peer {
+    /// As tables name it.
+    pub name: &'static str,
+    /// For `-M`.
+    pub model: &'static str,
+    options: &'static [&'static str],
+    /// Its firmware, or the kernel's own loader, says this just before the kernel proper begins.
+    entry: &'static str,
+    /// With more CPUs the kernel does not reach init.
+    pub most_cpus: u32,
+}
+
+/// `sleep=off` and a clock of the machine: without them QEMU counts instructions, but sleeps like a machine that does not.
+const ICOUNT: &[&str] = &["-icount", "shift=0,sleep=off", "-rtc", "base=2025-01-01,clock=vm"];
+const POWERNV: Peer = Peer {
+    name: "powernv9",
+    model: "powernv9",
+    options: &[],
+    entry: "INIT: Starting kernel",
+    most_cpus: u32::MAX,
+};
+const PSERIES: Peer = Peer {
+    name: "pseries",
+    model: "pseries",
+    options: &[],
+    entry: "Booting Linux via __start()",
+    most_cpus: u32::MAX,
+};
+
+/// QEMU as it comes.
+pub const DEFAULT: [Peer; 2] = [POWERNV, PSERIES];
+/// QEMU when it counts instructions, and so is deterministic. With two CPUs powernv9 stays in "ftrace: allocating" then.
+pub const COUNTING: [Peer; 2] = [
+    Peer { name: "powernv9 -icount", options: ICOUNT, most_cpus: 1, ..POWERNV },
+    Peer { name: "pseries -icount", options: ICOUNT, ..PSERIES },
+];
+
+/// A machine with its console on stdio and nothing to read from.
+pub fn machine(
+    program: &Path,
+    model: &str,
+    cpus: u32,
+    kernel: &Path,
+    initrd: &Path,
+    cmdline: &str,
+) -> Command {
     let mut command = Command::new(program);
-    command.args(["-M", "powernv9", "-m", "1G", "-nographic", "-nodefaults", "-serial", "stdio"]);
+    command.args(["-M", model, "-m", "1G", "-nographic", "-nodefaults", "-serial", "stdio"]);
     command.args(["-smp", &cpus.to_string()]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd).args(["-append", cmdline]);
     command.stdin(Stdio::null());
@@ -58,89 +103,49 @@ impl Qemu {
         let (program, version) = program(artifacts)?;
         let init =
             artifacts.programs.get("init").ok_or("no guest program `init`: run `cargo xtask guest`")?;
-        let contents = Contents { init: Some(&init.file.path), config: it_config(), ..Contents::default() };
+        let contents = Contents { init: Some(&init.file.path), config: CONFIG, ..Contents::default() };
         let image = compose(&contents).map_err(|error| error.to_string())?;
         let initrd = root().join("target/capisim/bench-initrd.cpio");
-        let folder = initrd.parent().unwrap_or(&initrd);
-        std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&initrd, image))
-            .map_err(|error| format!("{}: {error}", initrd.display()))?;
+        write_atomically(&initrd, &image).map_err(|error| error.to_string())?;
         Ok(Qemu { program, kernel: artifacts.vmlinux.path.clone(), initrd, version })
     }
 
-    /// What boots the same on a machine of this type.
-    pub fn command(&self, machine: &str, cpus: u32) -> Command {
-        let mut command = self::machine(&self.program, cpus, &self.kernel, &self.initrd, CMDLINE);
-        // Of two the last counts.
-        command.args(["-M", machine]);
+    /// What boots the same on a machine of this model.
+    pub fn command(&self, model: &str, cpus: u32) -> Command {
+        machine(&self.program, model, cpus, &self.kernel, &self.initrd, CMDLINE)
+    }
+
+    /// What boots `initrd` on `peer`.
+    pub fn with(&self, peer: &Peer, cpus: u32, initrd: &Path, cmdline: &str) -> Command {
+        let mut command = machine(&self.program, peer.model, cpus, &self.kernel, initrd, cmdline);
+        command.args(peer.options);
         command
     }
 
-    /// Boots to init's first line, then ends QEMU.
-    pub fn boot(&self, cpus: u32) -> Result<Boot, String> {
-        let mut command = machine(&self.program, cpus, &self.kernel, &self.initrd, CMDLINE);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    /// Boots `peer` to init's first line, then ends it.
+    pub fn boot(&self, peer: &Peer, cpus: u32) -> Result<Boot, String> {
+        let mut command = self.with(peer, cpus, &self.initrd, CMDLINE);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", self.program.display()))?;
-        let timed = time(&mut child);
+        let timed = time(&mut Console::of(&mut child, LIMIT), peer.entry);
         let peak = peak_resident(child.id());
         // It may have ended by itself.
         let _ = child.kill();
         let _ = child.wait();
-        timed.map(|seconds| Boot { seconds, peak, ..Boot::default() })
+        let seconds = timed.map_err(|text| format!("QEMU {}: {text}", peer.name))?;
+        Ok(Boot { seconds, peak, ..Boot::default() })
     }
 }
 
 /// The same as `it::boot` gives our machine.
-const CMDLINE: &str = "console=hvc0 cryptomgr.notests mitigations=off cpuidle.off=1 panic=-1 oops=panic";
+pub const CMDLINE: &str = "console=hvc0 cryptomgr.notests mitigations=off cpuidle.off=1 panic=-1 oops=panic";
 
-fn it_config() -> &'static str {
-    "mode probe\nhelper -\n"
-}
-
-/// Reads the console until init's first line, and what comes later unseen.
-#[allow(clippy::disallowed_methods)] // The task, unlike the model, may have threads.
-pub fn wait_for_init(child: &mut Child) -> Result<(), String> {
-    let mut out = child.stdout.take().expect("it is piped");
-    let reached = until_init(&mut out, |_| ());
-    // A console that nobody reads stops the guest.
-    std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-    reached
-}
+const CONFIG: &str = "mode probe\nhelper -\n";
 
 /// Seconds from the kernel's entry to init's first line.
-fn time(child: &mut Child) -> Result<f64, String> {
-    let mut out = child.stdout.take().expect("it is piped");
-    let mut entry = None;
-    until_init(&mut out, |console| {
-        if entry.is_none() && console.contains(ENTRY) {
-            entry = Some(Instant::now());
-        }
-    })?;
-    let entry = entry.ok_or("QEMU's firmware did not say when it entered the kernel")?;
-    Ok(entry.elapsed().as_secs_f64())
-}
-
-/// Reads the console until init's first line; `look` sees all there is so far.
-fn until_init(out: &mut impl Read, mut look: impl FnMut(&str)) -> Result<(), String> {
-    let (begun, mut console, mut buffer) = (Instant::now(), String::new(), [0; 4096]);
-    while begun.elapsed() < LIMIT {
-        let got = out.read(&mut buffer).map_err(|error| error.to_string())?;
-        if got == 0 {
-            break;
-        }
-        console.push_str(&String::from_utf8_lossy(&buffer[..got]));
-        look(&console);
-        if console.contains(INIT) {
-            return Ok(());
-        }
-    }
-    let tail: Vec<&str> = console.lines().rev().take(5).collect();
-    Err(format!("QEMU did not reach init; its last lines, newest first: {tail:?}"))
-}
-
-fn peak_resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|text| text.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    kib.unwrap_or_default() << 10
+fn time(console: &mut Console, entry: &str) -> Result<f64, String> {
+    console.until(entry)?;
+    let entered = Instant::now();
+    console.until(INIT)?;
+    Ok(entered.elapsed().as_secs_f64())
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::console::Console;
 use super::{Args, qemu};
 use crate::guest;
 use crate::test::cargo::{cargo, output, root};
@@ -100,7 +101,7 @@ fn peer(qemu: &qemu::Qemu, machine: &str, runs: u32) -> Result<(f64, f64, String
 }
 
 fn measure(child: &mut Child, socket: &Path, runs: u32) -> Result<(f64, f64, String), String> {
-    qemu::wait_for_init(child)?;
+    Console::of(child, LIMIT).until(qemu::INIT)?;
     std::thread::sleep(SETTLE);
     let mut monitor = Monitor::open(socket)?;
     monitor.say("stop")?;

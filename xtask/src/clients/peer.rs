@@ -127,7 +127,7 @@ impl Peer {
         let out = std::fs::File::create(&console).map_err(|error| io(&console, error))?;
         let messages = disk.with_file_name(format!("{}.peer.messages", session.name));
         let log = std::fs::File::create(&messages).map_err(|error| io(&messages, error))?;
-        let mut command = qemu::machine(&self.program, 2, &self.kernel, &one.peer, CMDLINE);
+        let mut command = qemu::machine(&self.program, "powernv9", 2, &self.kernel, &one.peer, CMDLINE);
         command.args(disk_options(session, disk)).stdout(out).stderr(log);
         let child = command.spawn().map_err(|error| io(&self.program, error))?;
         let (_, text) = watch(
