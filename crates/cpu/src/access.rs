@@ -5,7 +5,7 @@
 use crate::env::Env;
 use crate::interrupt::{Trap, dsisr, vector};
 use crate::mmu::CACHE_INHIBITED;
-use crate::state::{Cpu, Reservation};
+use crate::state::Cpu;
 use fabric::Access;
 use fabric::memory::Store;
 
@@ -128,7 +128,7 @@ impl Cpu {
     pub fn load_reserve<const N: usize>(&mut self, env: &mut Env<'_>, ea: u64) -> Result<[u8; N], Trap> {
         let ra = self.atomic_address(env, ea, N, Access::Read)?;
         let bytes = env.mem.read::<N>(ra).expect("atomic_address checked the range");
-        self.reservation = Some(Reservation { ra, len: N as u8 });
+        self.reservation.set(ra, N);
         Ok(bytes)
     }
 
@@ -140,7 +140,7 @@ impl Cpu {
         bytes: [u8; N],
     ) -> Result<bool, Trap> {
         let ra = self.atomic_address(env, ea, N, Access::Write)?;
-        let held = self.reservation.take() == Some(Reservation { ra, len: N as u8 });
+        let held = self.reservation.take(ra, N);
         if held && env.mem.write(ra, bytes) == Store::CodeChanged {
             self.look_soon();
         }

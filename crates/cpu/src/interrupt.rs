@@ -180,7 +180,7 @@ impl Cpu {
         if relocated {
             new |= msr::IR | msr::DR;
         }
-        self.reservation = None;
+        self.reservation.clear();
         self.set_msr(new);
         self.nia = if relocated { 0xC000_0000_0000_4000 + vector as u64 } else { vector as u64 };
         self.cia = self.nia;

@@ -6,6 +6,7 @@ use crate::msr;
 use crate::spr::Sprs;
 use fabric::Ticks;
 use serde::{Deserialize, Serialize};
+use std::mem::offset_of;
 
 /// XER bits (Power ISA 3.0B, Book I 3.2.2).
 pub mod xer {
@@ -23,13 +24,59 @@ pub mod xer {
     pub const WRITABLE: u64 = SO | OV | CA | OV32 | CA32 | 0x7F;
 }
 
-/// A larx reservation: real address and length of the location.
+/// What a larx reserved: real address and length of the location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reservation {
+pub struct Reserved {
     /// Real address.
     pub ra: u64,
     /// 1, 2, 4, 8 or 16 bytes.
     pub len: u8,
+}
+
+/// The reservation of a thread, if it has one; of fixed layout for a
+/// translator's code.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Option<Reserved>", into = "Option<Reserved>")]
+#[repr(C)]
+pub struct Reservation {
+    ra: u64,
+    /// 0: there is none.
+    len: u64,
+}
+
+impl Reservation {
+    /// Where the real address is, in bytes.
+    pub const RA: usize = offset_of!(Reservation, ra);
+    /// Where the length is, 64 bits; 0 if there is no reservation.
+    pub const LEN: usize = offset_of!(Reservation, len);
+
+    /// Reserves a location.
+    #[inline]
+    pub fn set(&mut self, ra: u64, len: usize) {
+        *self = Reservation { ra, len: len as u64 };
+    }
+    /// Gives it up; true if it was for this location.
+    #[inline]
+    pub fn take(&mut self, ra: u64, len: usize) -> bool {
+        let held = self.ra == ra && self.len == len as u64;
+        self.len = 0;
+        held
+    }
+    /// Gives it up.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+impl From<Reservation> for Option<Reserved> {
+    fn from(r: Reservation) -> Self {
+        (r.len != 0).then_some(Reserved { ra: r.ra, len: r.len as u8 })
+    }
+}
+impl From<Option<Reserved>> for Reservation {
+    fn from(r: Option<Reserved>) -> Self {
+        r.map_or(Reservation::default(), |r| Reservation { ra: r.ra, len: r.len.into() })
+    }
 }
 
 /// One hardware thread.
@@ -61,7 +108,7 @@ pub struct Cpu {
     /// Reservation of the last larx. The machine drops it at the end of a
     /// quantum: a reservation may be lost for any reason (Book II 1.7.3), and
     /// nothing else stores while this thread runs.
-    pub reservation: Option<Reservation>,
+    pub reservation: Reservation,
     /// Processor identification: the hwid of OPAL and the device tree.
     pub pir: u32,
     /// HID0[HILE]: interrupts are taken in little-endian mode.
@@ -94,6 +141,10 @@ pub struct Cpu {
 }
 
 impl Cpu {
+    /// Where VSR 0 is, in bytes, for a translator's code: the registers
+    /// follow each other, each as a `u128` of the host.
+    pub const VSR: usize = offset_of!(Cpu, vsr);
+
     /// A thread after reset: hypervisor real mode, big-endian.
     pub fn new(pir: u32) -> Cpu {
         Cpu {
@@ -109,7 +160,7 @@ impl Cpu {
             vscr: 0x0001_0000,
             vsr: [[0; 32]; 2],
             sprs: Sprs::default(),
-            reservation: None,
+            reservation: Reservation::default(),
             pir,
             hile: false,
             hvi_line: false,

@@ -146,14 +146,14 @@ impl Asm {
         self.origin + self.bytes.len()
     }
 
-    fn byte(&mut self, b: u8) {
+    pub(crate) fn byte(&mut self, b: u8) {
         self.bytes.push(b);
     }
     fn imm32(&mut self, v: i32) {
         self.bytes.extend_from_slice(&v.to_le_bytes());
     }
     /// `prefix`, REX, `map` (0x0F bytes), opcode, ModRM of two registers.
-    fn rr(&mut self, size: Size, map: &[u8], opcode: u8, reg: Reg, rm: Reg) {
+    pub(crate) fn rr(&mut self, size: Size, map: &[u8], opcode: u8, reg: Reg, rm: Reg) {
         self.rex(size, reg, None, rm, false);
         self.bytes.extend_from_slice(map);
         self.byte(opcode);
@@ -167,7 +167,7 @@ impl Asm {
             self.byte(rex);
         }
     }
-    fn rm(&mut self, size: Size, map: &[u8], opcode: u8, reg: Reg, m: Mem) {
+    pub(crate) fn rm(&mut self, size: Size, map: &[u8], opcode: u8, reg: Reg, m: Mem) {
         self.rex(size, reg, m.index, m.base, false);
         self.bytes.extend_from_slice(map);
         self.byte(opcode);
@@ -244,6 +244,11 @@ impl Asm {
     /// `[m] = value`, 32 bits.
     pub fn store_imm32(&mut self, m: Mem, value: i32) {
         self.rm(Size::W, &[], 0xC7, Reg(0), m);
+        self.imm32(value);
+    }
+    /// `[m] = value`, sign-extended to 64 bits.
+    pub fn store_imm64(&mut self, m: Mem, value: i32) {
+        self.rm(Size::Q, &[], 0xC7, Reg(0), m);
         self.imm32(value);
     }
     /// `d = zero-extended byte`

@@ -3,7 +3,7 @@
 use crate::emit::VIEW_SHIFT;
 use cpu::exec::{Handler, Step};
 use cpu::mmu::MicroTlb;
-use cpu::state::xer;
+use cpu::state::{Reservation, xer};
 use cpu::{Cpu, Env, Trap};
 use isa::Word;
 use std::any::Any;
@@ -109,6 +109,13 @@ pub mod field {
     pub const LR: i32 = of(offset_of!(Cpu, lr));
     pub const CTR: i32 = of(offset_of!(Cpu, ctr));
     pub const XER: i32 = of(offset_of!(Cpu, xer));
+    pub const MSR: i32 = of(offset_of!(Cpu, msr));
+    pub const RESERVED_RA: i32 = of(offset_of!(Cpu, reservation) + Reservation::RA);
+    pub const RESERVED_LEN: i32 = of(offset_of!(Cpu, reservation) + Reservation::LEN);
+    /// VSR `n`, low half first: VR n is VSR 32+n, FPR n the high half of VSR n.
+    pub const fn vsr(n: usize) -> i32 {
+        of(Cpu::VSR + 16 * n)
+    }
     pub const RETIRED: i32 = of(offset_of!(Cpu, retired));
     pub const DATA_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::DATA_CONTEXT);
     pub const FETCH_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::FETCH_CONTEXT);

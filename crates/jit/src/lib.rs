@@ -24,6 +24,8 @@ mod frame;
 mod stubs;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod tier;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod xmm;
 
 use cpu::Translator;
 

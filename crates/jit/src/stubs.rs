@@ -20,7 +20,7 @@ use cpu::mmu::MicroTlb;
 
 const SAVED: [Reg; 6] = [Reg::RBX, Reg::RBP, Reg::R12, Reg::R13, Reg::R14, Reg::R15];
 /// Bytes of a view's entry, as a shift.
-const ENTRY_SHIFT: u32 = 4;
+pub const ENTRY_SHIFT: u32 = 4;
 
 /// Places of the stubs in the code buffer.
 #[derive(Clone, Copy, Debug, Default)]

@@ -48,6 +48,24 @@ fn word(rng: &mut Rng) -> u32 {
     row.value | bits & !row.mask
 }
 
+/// A word, or a few that belong together: random ones would seldom meet.
+fn words(rng: &mut Rng) -> Vec<u32> {
+    const SIZES: [&str; 4] = ["b", "h", "w", "d"];
+    if rng.below(32) != 0 {
+        return vec![word(rng)];
+    }
+    let load = SIZES[rng.below(4) as usize];
+    // The same address, made whole; seldom of another size.
+    let store = if rng.below(8) == 0 { SIZES[rng.below(4) as usize] } else { load };
+    let (base, value) = (1 + rng.below(31), rng.below(32));
+    let texts = [
+        format!("rldicr r{base},r{base},0,60"),
+        format!("l{load}arx r{value},0,r{base},0"),
+        format!("st{store}cx. r{value},0,r{base}"),
+    ];
+    texts.iter().map(|text| isa::assemble(text, 0).unwrap_or_else(|e| panic!("{e}"))).collect()
+}
+
 /// A thread in a memory full of code.
 struct Bench {
     cpu: Cpu,
@@ -96,7 +114,9 @@ impl Bench {
         if rng.below(4) == 0 {
             self.cpu.cia = 4 * rng.below(CODE_WORDS);
             self.cpu.nia = self.cpu.cia;
-            self.cpu.set_msr(msr::SF | msr::HV | msr::ME | msr::LE | msr::FP | msr::VEC | msr::VSX);
+            let facilities =
+                [msr::FP, msr::VEC, msr::VSX].into_iter().filter(|_| rng.below(6) != 0).sum::<u64>();
+            self.cpu.set_msr(msr::SF | msr::HV | msr::ME | msr::LE | facilities);
             self.cpu.stopped = false;
         }
         let place = 4 * rng.below(CODE_WORDS);
@@ -115,7 +135,11 @@ impl Bench {
 /// Runs one program on both.
 fn compare(seed: u64) -> Result<(), String> {
     let mut rng = Rng::named(seed, "program");
-    let program: Vec<u32> = (0..CODE_WORDS).map(|_| word(&mut rng)).collect();
+    let mut program = vec![];
+    while program.len() < CODE_WORDS as usize {
+        program.extend(words(&mut rng));
+    }
+    program.truncate(CODE_WORDS as usize);
     let threshold = if seed.is_multiple_of(2) { Threshold::Times(0) } else { Threshold::Drawn(seed) };
     let mut interpreted = Bench::new(&program, None);
     let mut translated = Bench::new(&program, Some(threshold));

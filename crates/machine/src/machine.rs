@@ -403,7 +403,7 @@ impl Machine {
     /// This CPU's turn is over. Its reservation goes with it: the others may
     /// store before it runs again.
     fn next_cpu(&mut self, n: usize) {
-        self.cpus[n].reservation = None;
+        self.cpus[n].reservation.clear();
         let round = self.clock.round.as_mut().expect("a round is open");
         round.longest = round.longest.max(round.used);
         round.used = 0;

@@ -11,7 +11,6 @@ pub const ROWS: &[(&str, Emit)] = &[
     ("bc", bc),
     ("bclr", |block, w| indirect(block, w, field::LR, true)),
     ("bcctr", |block, w| indirect(block, w, field::CTR, false)),
-    ("isync", isync),
     ("mcrf", mcrf),
     ("crand", |block, w| cr_logic(block, w, Alu::And, false, false)),
     ("crandc", |block, w| cr_logic(block, w, Alu::And, true, false)),
@@ -128,17 +127,6 @@ fn indirect(block: &mut Block<'_>, w: Word, register: i32, counts: bool) -> bool
     block.asm.jmp(block.stubs.dispatch);
     block.ended = not.is_none();
     not.into_iter().for_each(|hole| block.asm.fill(hole));
-    true
-}
-
-/// The run loop would look: for interrupts, of which none can be pending that
-/// was not before, and for the page through the fetch view. So only that is
-/// left to do; a view that was flushed leads to the run loop.
-fn isync(block: &mut Block<'_>, _: Word) -> bool {
-    block.refund(block.behind);
-    block.asm.lea(Reg::RAX, at(Reg::R13, block.offset as i32 + 4));
-    block.asm.jmp(block.stubs.refetch);
-    block.ended = true;
     true
 }
 

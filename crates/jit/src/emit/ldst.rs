@@ -1,7 +1,7 @@
 //! Loads and stores: the view of the micro TLB is probed inline; what it does
 //! not know, and every store that needs a look, is the interpreter's.
 
-use super::{Block, Emit};
+use super::{Block, Emit, Straddle};
 use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
@@ -13,13 +13,16 @@ use isa::Word;
 /// architected page size of the kernels we run is 64 KiB; a CPU that uses
 /// pages of 4 KiB stays in the interpreter, see `tier`.
 pub const VIEW_SHIFT: u32 = 16;
-/// From the view for reads to that for writes.
+/// The views, from RBP.
+pub const READS: i32 = 0;
 const WRITES: i32 = (MicroTlb::ENTRIES * 16) as i32;
 
+/// How the effective address is made; `u`: RA takes it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     D,
     Ds,
+    Dq,
     X,
     Du,
     Dsu,
@@ -93,12 +96,13 @@ pub const ROWS: &[(&str, Emit)] = &[
 
 /// RAX = the effective address; for update forms also in the register that
 /// is returned, which RA is to get.
-fn address(b: &mut Block<'_>, w: Word, form: Form) -> Option<Reg> {
+pub fn address(b: &mut Block<'_>, w: Word, form: Form) -> Option<Reg> {
     let update = matches!(form, Du | Dsu | Xu);
     let base = (update || w.ra() != 0).then(|| b.get(w.ra()));
     let displacement = match form {
         D | Du => w.si() as i32,
         Ds | Dsu => w.ds() as i32,
+        Dq => w.dq() as i32,
         X | Xu => {
             let index = b.get(w.rb());
             match base {
@@ -124,7 +128,7 @@ fn keep(b: &mut Block<'_>, update: bool) -> Option<Reg> {
 
 /// RAX, an effective address, becomes a real one if all `len` bytes lie in
 /// one page that the view knows; else the hole is taken.
-fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
+pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
     let asm = &mut *b.asm;
     asm.mov(Size::W, Reg::RCX, Reg::RAX);
     asm.shift(Shift::Shr, Size::W, Reg::RCX, VIEW_SHIFT - 4);
@@ -179,14 +183,23 @@ fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
     true
 }
 
-fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
-    let s = b.get(w.rs());
-    let kept = address(b, w, form);
-    let mut holes = vec![];
+/// A hole that is taken unless `len`, a power of two, divides RAX.
+pub fn aligned(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
     if len > 1 {
-        // An aligned store is within one page of the flags.
         b.asm.test_imm(Reg::RAX, len as u32 - 1);
         holes.push(b.asm.jcc_hole(Cond::NotEqual));
+    }
+}
+
+/// RAX, an effective address, becomes a real one to which `len` bytes may be
+/// stored without a look at the page.
+pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
+    // An aligned store is within one page of the flags; others are asked in cold code.
+    if len > 1 {
+        b.asm.test_imm(Reg::RAX, len as u32 - 1);
+        let hole = b.asm.jcc_hole(Cond::NotEqual);
+        let back = b.asm.here();
+        b.straddles = Some(Straddle { hole, back, len });
     }
     holes.push(probe(b, 1, WRITES));
     b.asm.mov(Size::Q, Reg::RCX, Reg::RAX);
@@ -194,6 +207,13 @@ fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
     b.asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::FLAGS));
     b.asm.cmp8_mem_imm(at(Reg::RCX, 0), WRITABLE);
     holes.push(b.asm.jcc_hole(Cond::NotEqual));
+}
+
+fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
+    let s = b.get(w.rs());
+    let kept = address(b, w, form);
+    let mut holes = vec![];
+    writable(b, len, &mut holes);
     let to = indexed(Reg::R12, Reg::RAX, 0);
     match len {
         1 => b.asm.store8(to, s),

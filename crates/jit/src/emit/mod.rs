@@ -4,6 +4,7 @@
 //! result is stored to the CPU at once. So the CPU is exact wherever a block
 //! can be left, and a host register can be given up at no cost.
 
+mod atomic;
 mod branch;
 mod carry;
 mod condition;
@@ -11,10 +12,11 @@ mod fixed;
 mod ldst;
 mod regs;
 mod rotate;
+mod vldst;
 
 use crate::asm::{Alu, Asm, Cond, Hole, Reg, Size, at};
-use crate::frame::place;
-use crate::stubs::{Stubs, frame};
+use crate::frame::{field, place};
+use crate::stubs::{Stubs, cpu, frame};
 use isa::{OpId, Word};
 use regs::Regs;
 
@@ -39,7 +41,7 @@ struct Row {
 
 /// Rows after which the run loop looks, or that usually branch.
 const ENDS: &[&str] =
-    &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "mtmsrd", "stop", "isync", "firmware", "bctar"];
+    &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "mtmsrd", "stop", "firmware", "bctar"];
 
 /// An instruction of a block.
 #[derive(Clone, Copy)]
@@ -54,7 +56,8 @@ pub struct Rows(Vec<Row>);
 impl Rows {
     /// Looks up every row by its name.
     pub fn new() -> Rows {
-        let lists = [fixed::ROWS, carry::ROWS, rotate::ROWS, branch::ROWS, ldst::ROWS];
+        let lists =
+            [fixed::ROWS, carry::ROWS, rotate::ROWS, branch::ROWS, ldst::ROWS, vldst::ROWS, atomic::ROWS];
         let row = |name: &str| Row {
             emit: lists.iter().copied().flatten().find(|(n, _)| *n == name).map(|(_, emit)| *emit),
             ends: ENDS.contains(&name),
@@ -89,11 +92,31 @@ enum Target {
 /// Code that is rarely executed: it stands behind the block.
 enum Cold {
     /// The interpreter's function instead of the inline code.
-    Call { holes: Vec<Hole>, op: Op, offset: u32, rest: u32, back: usize, regs: Regs, access: bool },
+    Call {
+        holes: Vec<Hole>,
+        straddles: Option<Straddle>,
+        op: Op,
+        offset: u32,
+        rest: u32,
+        back: usize,
+        regs: Regs,
+        access: bool,
+    },
     /// A branch out of the middle of the block.
     Taken { hole: Hole, rest: u32, target: Target },
+    /// The fetch view has to be asked for the instruction behind `offset`.
+    Refetch { holes: [Hole; 2], offset: u32, rest: u32 },
     /// A jump to a block that does not exist yet.
     Link { hole: Hole, offset: u32 },
+}
+
+/// An unaligned store of `len` bytes at RAX: it goes on at `back` if it lies
+/// within a page of 4 KiB.
+#[derive(Clone, Copy)]
+struct Straddle {
+    hole: Hole,
+    back: usize,
+    len: i32,
 }
 
 /// A compare whose flags the host still has.
@@ -121,6 +144,10 @@ pub struct Block<'a> {
     /// Left by the instruction before, and by this one.
     flags: Option<Flags>,
     new_flags: Option<Flags>,
+    /// Of the store being emitted.
+    straddles: Option<Straddle>,
+    /// MSR bits that are known to be set.
+    facilities: u64,
     /// Control does not go on behind this instruction.
     ended: bool,
 }
@@ -141,6 +168,8 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, entries: &[u32], offset:
         cold: vec![],
         flags: None,
         new_flags: None,
+        straddles: None,
+        facilities: 0,
         ended: false,
     };
     block.asm.alu_imm(Alu::Sub, Size::Q, Reg::R14, ops.len() as i32);
@@ -188,7 +217,23 @@ impl Block<'_> {
     fn unless(&mut self, holes: Vec<Hole>, access: bool) {
         let back = self.asm.here();
         let (op, offset, rest) = (self.op, self.offset, self.behind + 1);
-        self.cold.push(Cold::Call { holes, op, offset, rest, back, regs: self.regs.clone(), access });
+        let (straddles, regs) = (self.straddles.take(), self.regs.clone());
+        if !holes.is_empty() || straddles.is_some() {
+            self.cold.push(Cold::Call { holes, straddles, op, offset, rest, back, regs, access });
+        }
+    }
+
+    /// A hole that is taken if the MSR bit `facility` is off; `None` if it is
+    /// known to be on. The instruction has to give it to [`Self::unless`]:
+    /// the interpreter's function raises the interrupt.
+    fn facility(&mut self, facility: u64) -> Option<Hole> {
+        if self.facilities & facility != 0 {
+            return None;
+        }
+        self.facilities |= facility;
+        let byte = facility.trailing_zeros() / 8;
+        self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (facility >> (8 * byte)) as u8);
+        Some(self.asm.jcc_hole(Cond::Equal))
     }
 
     /// The target of a branch by `displacement` from this instruction.
@@ -247,7 +292,14 @@ impl Block<'_> {
     fn finish(&mut self) {
         while let Some(cold) = self.cold.pop() {
             match cold {
-                Cold::Call { holes, op, offset, rest, back, regs, access } => {
+                Cold::Call { holes, straddles, op, offset, rest, back, regs, access } => {
+                    if let Some(Straddle { hole, back, len }) = straddles {
+                        self.asm.fill(hole);
+                        self.asm.mov(Size::W, Reg::RCX, Reg::RAX);
+                        self.asm.alu_imm(Alu::And, Size::W, Reg::RCX, 0xFFF);
+                        self.asm.alu_imm(Alu::Cmp, Size::W, Reg::RCX, 0x1000 - len);
+                        self.asm.jcc(Cond::BelowEqual, back);
+                    }
                     holes.into_iter().for_each(|hole| self.asm.fill(hole));
                     self.call(op, offset, rest, access);
                     regs.reload(self.asm);
@@ -257,6 +309,12 @@ impl Block<'_> {
                     self.asm.fill(hole);
                     self.refund(rest);
                     self.goto(target);
+                }
+                Cold::Refetch { holes, offset, rest } => {
+                    holes.into_iter().for_each(|hole| self.asm.fill(hole));
+                    self.refund(rest);
+                    self.asm.lea(Reg::RAX, at(Reg::R13, offset as i32 + 4));
+                    self.asm.jmp(self.stubs.refetch);
                 }
                 Cold::Link { hole, offset } => {
                     self.asm.fill(hole);
