@@ -168,7 +168,7 @@ fn replays(bundle: &str) -> Result<(), String> {
 /// The lock that the closer gives up, beside the build that gets it.
 fn explains(bundle: &str) -> Result<(), String> {
     let (said, _) = told("explain", bundle, &["--against", "stock"], 0)?;
-    for part in ["gives up ctx_tbl_list_mutex: -EINTR", "TERMINATE", "stock"] {
+    for part in ["gives up cfg->ctx_tbl_list_mutex: -EINTR", "TERMINATE", "stock"] {
         expect(said.contains(part), || format!("explain {bundle} does not say {part:?}:\n{said}"))?;
     }
     expect(said.lines().count() <= 60, || format!("more than 60 lines:\n{said}"))

@@ -417,9 +417,12 @@ pub struct ExplainArgs {
     /// Compares with the same schedule on this build (a file, `stock` or `pre-fix`) instead of a neighbouring schedule.
     #[arg(long, value_name = "FILE|NAME")]
     pub against: Option<String>,
-    /// Neighbouring schedules among which a passing one is looked for; if all fail, the other build is taken.
+    /// Neighbouring schedules among which a passing one is looked for.
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub neighbours: u64,
+    /// Scenarios without one step's action or one parameter that are tried beside them.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub simpler: u64,
     /// All events that matter, not only those around the parting.
     #[arg(long)]
     pub all: bool,

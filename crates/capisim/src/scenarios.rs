@@ -24,6 +24,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("release-during-remove-poison", include_str!("../../../scenarios/release-during-remove-poison.toml")),
     ("kill-while-waiting", include_str!("../../../scenarios/kill-while-waiting.toml")),
     ("retry-storm-stall", include_str!("../../../scenarios/retry-storm-stall.toml")),
+    ("retry-storm-holder", include_str!("../../../scenarios/retry-storm-holder.toml")),
     ("retry-storm-burst", include_str!("../../../scenarios/retry-storm-burst.toml")),
     ("retry-storm-leak", include_str!("../../../scenarios/retry-storm-leak.toml")),
     ("freeze-mass-kill", include_str!("../../../scenarios/freeze-mass-kill.toml")),

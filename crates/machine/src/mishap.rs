@@ -76,6 +76,7 @@ impl Machine {
         let now = self.now();
         let (name, own) = match *part {
             Part::At { .. } => return Err(NotDone::NotNow("it waits for operations")),
+            Part::Holder { .. } => return Err(NotDone::NotNow("it waits for the owner of a mutex")),
             Part::Guest(_) => return Err(NotDone::NotNow("a program of the guest does it")),
             Part::Card(name, own) | Part::Bridge(name, own) | Part::Machine(name, own) => (name, own),
         };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A CPU that keeps others from running for so many instructions loses its
 /// priority: the kernel has loops that wait for another CPU.
-const PATIENCE: u64 = 2_000_000;
+pub(crate) const PATIENCE: u64 = 2_000_000;
 
 /// Who runs in a round.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,6 @@
 //! CPUs did in the driver, and what the adapter and the scenario did.
 
 use machine::engine::{Host, LockOp, Seen, Sighting, Status, Wish};
-use machine::scenario::{Scenario, What};
 use machine::{Record, Value};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -109,10 +108,6 @@ pub struct History {
     counts: BTreeMap<String, usize>,
     /// What locks are called, by address.
     pub locks: BTreeMap<u64, LockName>,
-    /// What is to be named by the next record.
-    slow_path: Option<u64>,
-    /// What scenarios call the locks of conditions, by the condition's name.
-    labels: BTreeMap<String, String>,
     /// From here on events may still be put in order with records.
     settled: usize,
     /// What the adapter did before the branch point.
@@ -120,20 +115,10 @@ pub struct History {
     circles: BTreeMap<String, Circle>,
 }
 
-/// What the conditions of a scenario call the locks that they are about, by
-/// the conditions' names.
-pub fn labels(scenario: &Scenario) -> BTreeMap<String, String> {
-    let label = |r: &machine::scenario::Reach| match &r.condition.what {
-        What::SlowPath { lock, .. } => Some((r.name.clone(), lock.clone())),
-        _ => None,
-    };
-    scenario.oracle.must_reach.iter().filter_map(label).collect()
-}
-
 /// What a lock is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LockName {
-    /// As a scenario calls it.
+    /// As the kernel calls it; of several with one name all but the first are numbered.
     pub label: Option<String>,
     /// Its place among the locks of the run.
     pub number: usize,
@@ -211,10 +196,6 @@ fn signal(number: u64) -> String {
 }
 
 impl History {
-    /// Nothing yet; `labels` are what conditions of the scenario call their locks.
-    pub fn new(labels: BTreeMap<String, String>) -> History {
-        History { labels, ..History::default() }
-    }
     /// From here on: what was before only counts for the state of things.
     pub fn beyond_branch(mut self) -> History {
         let adapter = self.events.drain(..).filter(|e| e.lane == Lane::Adapter);
@@ -266,14 +247,9 @@ impl History {
                 kind = Kind::Return;
                 (format!("< {}", bare(function)), format!("{} = {}", bare(function), value(*v)))
             }
-            Seen::Lock { op, lock, caller, owner, pending, .. } => {
+            Seen::Lock { op, lock, name, caller, owner, pending, .. } => {
                 let user = bare(caller).to_owned();
-                let number = self.locks.len() + 1;
-                let name =
-                    self.locks.entry(*lock).or_insert_with(|| LockName { number, ..LockName::default() });
-                if !name.users.contains(&user) {
-                    name.users.push(user.clone());
-                }
+                self.used(*lock, name.as_deref(), &user);
                 lock_at = Some(*lock);
                 let owner = owner.as_ref().map(|o| format!(", owner {}", self.who(o))).unwrap_or_default();
                 let pending = if *pending == Some(true) { ", signal pending" } else { "" };
@@ -323,6 +299,22 @@ impl History {
             repeated: 0,
         });
     }
+    /// Function `user` does something with a lock of this name.
+    fn used(&mut self, lock: u64, name: Option<&str>, user: &str) {
+        let number = self.locks.len() + 1;
+        let same = |l: &&LockName| l.label.as_ref().and_then(|l| l.split('#').next()) == name;
+        let namesakes = self.locks.values().filter(same).count();
+        let known = self.locks.entry(lock).or_insert_with(|| {
+            let label = name.map(|name| match namesakes {
+                0 => name.to_owned(),
+                n => format!("{name}#{}", n + 1),
+            });
+            LockName { label, number, users: vec![] }
+        });
+        if !known.users.iter().any(|u| u == user) {
+            known.users.push(user.to_owned());
+        }
+    }
     fn sent(&mut self, number: u64, to: &str) -> (String, String) {
         let to = self.who(to);
         (format!("signal {number} to {to}"), format!("{} to {to}", signal(number)))
@@ -330,26 +322,11 @@ impl History {
     /// Takes a record: it comes at the end of the turn in which it was made, so
     /// it goes to its time among what the CPUs have done since the last one.
     pub fn record(&mut self, r: &Record) {
-        match r.kind {
-            "actor" => {
-                let pid = r.text("text").and_then(|t| t.strip_prefix("pid="));
-                if let (Some(pid), Some(name)) = (pid, r.text("name")) {
-                    self.actors.insert(pid.to_owned(), name.to_owned());
-                }
+        if r.kind == "actor" {
+            let pid = r.text("text").and_then(|t| t.strip_prefix("pid="));
+            if let (Some(pid), Some(name)) = (pid, r.text("name")) {
+                self.actors.insert(pid.to_owned(), name.to_owned());
             }
-            "mutex-slow-path" => {
-                self.slow_path =
-                    r.text("lock").and_then(|l| u64::from_str_radix(l.trim_start_matches("0x"), 16).ok())
-            }
-            "reached" => {
-                let label = r.text("name").and_then(|n| self.labels.get(n)).cloned();
-                if let (Some(lock), Some(label)) = (self.slow_path.take(), label) {
-                    let number = self.locks.len() + 1;
-                    let name = self.locks.entry(lock);
-                    name.or_insert_with(|| LockName { number, ..LockName::default() }).label = Some(label);
-                }
-            }
-            _ => {}
         }
         let Some((lane, text)) = outside(&Told::of(r)) else { return };
         let event = Event {
@@ -536,6 +513,10 @@ pub fn outside(r: &Told) -> Option<(Lane, String)> {
         "branch-point" => return scenario("branch point".into()),
         "guest" => return scenario(format!("guest: {}", t("event"))),
         "guest-trouble" => return scenario(format!("console: {}", t("text"))),
+        "fault-injected" => return scenario(format!("fault {} of step {}", t("fault"), t("step"))),
+        "holder-stalled" => {
+            return scenario(format!("cpu {} stands still: {} has {}", t("cpu"), t("task"), t("mutex")));
+        }
         "actor" => {
             return scenario(format!("{}: {} {}", t("name"), t("event"), t("text")).trim_end().to_owned());
         }

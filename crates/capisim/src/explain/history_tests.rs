@@ -12,14 +12,22 @@ fn record(at: u64, kind: &'static str, fields: &[(&'static str, Value)]) -> Reco
 fn lock(op: LockOp, taken: Option<bool>) -> Seen {
     let (function, caller) = ("mutex_lock", "cxlflash:get_context+0x58".to_owned());
     match taken {
-        None => Seen::Lock { function, op, lock: 7, caller, owner: Some("sh/9".into()), pending: Some(true) },
+        None => Seen::Lock {
+            function,
+            op,
+            lock: 7,
+            name: Some("cfg->table".into()),
+            caller,
+            owner: Some("sh/9".into()),
+            pending: Some(true),
+        },
         Some(taken) => Seen::Locked { function, op, lock: 7, caller, taken, value: -4i64 as u64 },
     }
 }
 
 #[test]
 fn a_lock_that_is_given_up_reads_as_such() {
-    let mut h = History::new(BTreeMap::from([("closer waits".into(), "table".into())]));
+    let mut h = History::default();
     h.record(&record(
         1,
         "actor",
@@ -29,23 +37,37 @@ fn a_lock_that_is_given_up_reads_as_such() {
     let mut h = h.beyond_branch();
     assert!(h.events.is_empty());
     h.sighting(&sighting(10, "actor/78", lock(LockOp::TakeUnlessSignal, None)));
-    h.record(&record(10, "mutex-slow-path", &[("lock", "0x7".into())]));
-    h.record(&record(10, "reached", &[("name", "closer waits".into())]));
     h.sighting(&sighting(20, "actor/78", lock(LockOp::TakeUnlessSignal, Some(false))));
     h.sighting(&sighting(30, "actor/99", Seen::Enter { function: "cxlflash:f".into() }));
     // A record comes late and goes to its time.
     h.record(&record(15, "llcmd", &[("cmd", "terminate".into()), ("pe", 2.into())]));
     let texts: Vec<String> = h.events.iter().map(|e| format!("{}: {}", e.who, h.text(e))).collect();
     let expected = [
-        "p2: asks (interruptibly) for table, owner sh, signal pending",
+        "p2: asks (interruptibly) for cfg->table, owner sh, signal pending",
         ": TERMINATE PE 2",
-        "p2: gives up table: -EINTR",
+        "p2: gives up cfg->table: -EINTR",
         "actor: f()",
     ];
     assert_eq!(texts, expected);
     assert_eq!(h.elements(0), "PE 2 added", "what was before the branch point counts");
     assert_eq!(h.elements(1), "PE 2 being terminated");
-    assert_eq!(h.place(2), "p2: gives up table: -EINTR in get_context, t=0.000000 s on cpu 1");
+    assert_eq!(h.place(2), "p2: gives up cfg->table: -EINTR in get_context, t=0.000000 s on cpu 1");
+}
+
+#[test]
+fn locks_of_one_name_are_told_apart() {
+    let mut h = History::default();
+    for (lock, name) in [
+        (1, Some("c->mutex")),
+        (2, Some("c->mutex")),
+        (1, Some("c->mutex")),
+        (3, None),
+        (4, Some("c->mutex")),
+    ] {
+        h.used(lock, name, "f");
+    }
+    let names: Vec<String> = h.locks.values().map(LockName::name).collect();
+    assert_eq!(names, ["c->mutex", "c->mutex#2", "lock 3 (of f)", "c->mutex#3"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 pub mod columns;
 pub mod compare;
 pub mod history;
+mod simpler;
 
 use crate::campaign::no_branch;
 use crate::cli::{ExplainArgs, ExplainFormat, When};
@@ -22,6 +23,7 @@ use history::{Event, Historian, History};
 use machine::engine::{Branch, Class, Hashing, NoBranch, Outcome, Strategy, Trunk};
 use machine::oracle::Violation;
 use machine::report::RunReport;
+use machine::scenario::Scenario;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +35,8 @@ struct Told {
     driver: String,
     /// Seed from the branch point on, if another.
     branch: Option<Branch>,
+    /// What of the scenario was left away.
+    without: Option<String>,
     outcome: Outcome,
     history: History,
 }
@@ -43,6 +47,8 @@ struct Told {
 enum How {
     /// The same build, another schedule from the same branch point.
     Neighbour,
+    /// The same build and seed, without something that a step does.
+    FewerSteps,
     /// The same schedule, another build.
     OtherBuild,
 }
@@ -58,7 +64,7 @@ pub fn explain(args: &ExplainArgs, progress: When) -> Result<i32, Error> {
     let index = failing_build(&args.run, &job.drivers, &guest)?;
     let explainer = Explainer { job: &job, guest: &guest, seed: bundle.seed, stop: &stop };
     let driver = job.drivers.get(index).map(PathBuf::as_path);
-    let mut trunk = explainer.grow(driver)?;
+    let mut trunk = explainer.grow(&job.scenario, driver)?;
     let failing = explainer.told(&mut trunk, driver, bundle.branch.clone())?;
     if failing.outcome.violations.is_empty() {
         let why = "the run has no violation: nothing to explain";
@@ -70,26 +76,16 @@ pub fn explain(args: &ExplainArgs, progress: When) -> Result<i32, Error> {
         let found = failing.outcome.state_text();
         return Err(Error::Nondeterminism(format!("state {found}, recorded {recorded}")));
     }
-    let (passing, how, tried) = match &args.against {
-        Some(other) => (explainer.other(&guest.driver(other)?, &bundle)?, How::OtherBuild, 0),
+    let mut near = Nearest::new(&failing);
+    match &args.against {
+        Some(other) => near.take(explainer.other(&guest.driver(other)?, &bundle)?, How::OtherBuild),
         None => {
-            let mut tried = 0;
-            let near = explainer.neighbour(&mut trunk, driver, &bundle, &failing, args.neighbours, |n| {
-                tried = n;
-                meter.tell(|wall| format!("{n} neighbours, {wall:.0} s"));
-            })?;
+            let mut tell = |n: u64| meter.tell(|wall| format!("{n} runs, {wall:.0} s"));
+            explainer.neighbours(&mut trunk, driver, &bundle, args.neighbours, &mut near, &mut tell)?;
             drop(trunk);
-            match near {
-                Some(near) => (Some(near), How::Neighbour, tried),
-                None if stop.code().is_some() => (None, How::Neighbour, tried),
-                None => {
-                    let other = explainer.another_build(driver, index, &job.drivers)?;
-                    (
-                        other.map(|o| explainer.other(&o, &bundle)).transpose()?.flatten(),
-                        How::OtherBuild,
-                        tried,
-                    )
-                }
+            explainer.simpler(driver, &bundle, args.simpler, &failing.outcome, &mut near, &mut tell)?;
+            if let Some(other) = explainer.another_build(driver, index, &job.drivers)? {
+                near.take(explainer.other(&other, &bundle)?, How::OtherBuild);
             }
         }
     };
@@ -97,15 +93,59 @@ pub fn explain(args: &ExplainArgs, progress: When) -> Result<i32, Error> {
     if let Some(code) = stop.code() {
         return Ok(code);
     }
-    let Some(passing) = passing else {
+    let Some((passing, how)) = near.best.map(|(_, told, how)| (told, how)) else {
         return Err(Error::Usage(format!(
-            "{}: no run that passes was found ({tried} neighbouring schedules tried, and the other build if there is one); try --neighbours, or --against DRIVER",
-            args.run.display()
+            "{}: no run that passes was found among {}; try --neighbours, --simpler, or --against DRIVER",
+            args.run.display(),
+            near.tried
         )));
     };
-    let text = Explanation::new(&job, &failing, &passing, how, tried, &args.run).text(args);
+    let text = Explanation::new(&job, &failing, &passing, how, near.tried, &args.run).text(args);
     put(format_args!("{text}"));
     Ok(0)
+}
+
+/// The run that passes and has most in common with the failing one.
+struct Nearest<'a> {
+    failing: &'a History,
+    best: Option<(usize, Told, How)>,
+    tried: Tried,
+}
+
+/// Runs that were compared with the failing one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Tried {
+    neighbours: u64,
+    simpler: u64,
+    builds: u64,
+}
+
+impl std::fmt::Display for Tried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Tried { neighbours, simpler, builds } = self;
+        write!(f, "{neighbours} neighbouring schedules, {simpler} simpler scenarios, {builds} other builds")
+    }
+}
+
+impl<'a> Nearest<'a> {
+    fn new(failing: &'a Told) -> Nearest<'a> {
+        Nearest { failing: &failing.history, best: None, tried: Tried::default() }
+    }
+    /// A run was made; of two that are as near the first counts.
+    fn take(&mut self, told: Told, how: How) {
+        *match how {
+            How::Neighbour => &mut self.tried.neighbours,
+            How::FewerSteps => &mut self.tried.simpler,
+            How::OtherBuild => &mut self.tried.builds,
+        } += 1;
+        if !passes(&told) {
+            return;
+        }
+        let alike = compare::likeness(self.failing, &told.history);
+        if self.best.as_ref().is_none_or(|(most, ..)| alike > *most) {
+            self.best = Some((alike, told, how));
+        }
+    }
 }
 
 /// Which of the bundle's builds fails: as its result says, else the first.
@@ -134,11 +174,13 @@ impl<'a> Explainer<'a> {
         driver.map_or(Ok("none".into()), |d| Ok(self.guest.driver_name(d)?.0))
     }
     /// Runs to the branch point.
-    fn grow(&self, driver: Option<&Path>) -> Result<(Trunk<'a>, History), Error> {
-        let setup = run::setup(&self.job.scenario, self.guest, driver, self.seed, vec![])?;
+    fn grow<'s>(&self, scenario: &'s Scenario, driver: Option<&Path>) -> Result<(Trunk<'s>, History), Error>
+    where
+        'a: 's,
+    {
+        let setup = run::setup(scenario, self.guest, driver, self.seed, vec![])?;
         let over = || self.stop.wanted();
-        let history = History::new(history::labels(&self.job.scenario));
-        let mut host = Historian { history, over: &over };
+        let mut host = Historian { history: History::default(), over: &over };
         match Trunk::grow(setup, &mut host) {
             Ok(trunk) => Ok((trunk, host.history.beyond_branch())),
             Err(NoBranch::Ended(_)) => Err(Error::Usage(
@@ -151,7 +193,7 @@ impl<'a> Explainer<'a> {
     /// One run from there, looked at.
     fn told(
         &self,
-        (trunk, history): &mut (Trunk<'a>, History),
+        (trunk, history): &mut (Trunk<'_>, History),
         driver: Option<&Path>,
         branch: Option<Branch>,
     ) -> Result<Told, Error> {
@@ -159,16 +201,14 @@ impl<'a> Explainer<'a> {
         let over = || self.stop.wanted();
         let mut host = Historian { history: history.clone(), over: &over };
         let outcome = trunk.observe(branch.as_ref(), "cxlflash", Hashing::Always, &mut host).map_err(lost)?;
-        Ok(Told { driver: self.name(driver)?, branch, outcome, history: host.history })
+        Ok(Told { driver: self.name(driver)?, branch, without: None, outcome, history: host.history })
     }
-    /// The run on another build, if it passes.
-    fn other(&self, driver: &Path, bundle: &Bundle) -> Result<Option<Told>, Error> {
-        let mut trunk = self.grow(Some(driver))?;
-        let told = self.told(&mut trunk, Some(driver), bundle.branch.clone())?;
-        Ok(Some(told).filter(passes))
+    /// The run on another build.
+    fn other(&self, driver: &Path, bundle: &Bundle) -> Result<Told, Error> {
+        let mut trunk = self.grow(&self.job.scenario, Some(driver))?;
+        self.told(&mut trunk, Some(driver), bundle.branch.clone())
     }
-    /// The build to compare with when every schedule of this one fails: the
-    /// other of the run's two, else the stock driver.
+    /// The build to compare with: the other of the run's two, else the stock driver.
     fn another_build(
         &self,
         driver: Option<&Path>,
@@ -186,34 +226,52 @@ impl<'a> Explainer<'a> {
         let same = self.guest.driver_name(&stock)?.1 == self.guest.driver_name(driver)?.1;
         Ok((!same).then_some(stock))
     }
-    /// Of the schedules with neighbouring seeds the one that passes and has
-    /// most in common with the failing one.
-    fn neighbour(
+    /// Runs the schedules with neighbouring seeds.
+    fn neighbours(
         &self,
         trunk: &mut (Trunk<'a>, History),
         driver: Option<&Path>,
         bundle: &Bundle,
-        failing: &Told,
         most: u64,
-        mut tell: impl FnMut(u64),
-    ) -> Result<Option<Told>, Error> {
+        near: &mut Nearest<'_>,
+        tell: &mut impl FnMut(u64),
+    ) -> Result<(), Error> {
         let (own, strategy) = bundle.branch.as_ref().map_or((0, Strategy::Random), |b| (b.seed, b.strategy));
-        let mut best: Option<(usize, Told)> = None;
         let seeds = (1..).flat_map(|d| [own.checked_add(d), own.checked_sub(d)]).flatten();
         for (n, seed) in (1..=most).zip(seeds) {
             if self.stop.wanted() {
                 break;
             }
             tell(n);
-            let told = self.told(trunk, driver, Some(Branch { seed, strategy }))?;
-            if passes(&told) {
-                let alike = compare::likeness(&failing.history, &told.history);
-                if best.as_ref().is_none_or(|(most, _)| alike > *most) {
-                    best = Some((alike, told));
-                }
-            }
+            near.take(self.told(trunk, driver, Some(Branch { seed, strategy }))?, How::Neighbour);
         }
-        Ok(best.map(|(_, told)| told))
+        Ok(())
+    }
+    /// Runs scenarios that lack one thing.
+    fn simpler(
+        &self,
+        driver: Option<&Path>,
+        bundle: &Bundle,
+        most: u64,
+        failing: &Outcome,
+        near: &mut Nearest<'_>,
+        tell: &mut impl FnMut(u64),
+    ) -> Result<(), Error> {
+        for (n, less) in (1..=most).zip(simpler::simpler(&self.job.scenario, failing)) {
+            if self.stop.wanted() {
+                break;
+            }
+            tell(near.tried.neighbours + n);
+            let mut trunk = match self.grow(&less.scenario, driver) {
+                Ok(trunk) => trunk,
+                // Without that it never comes to its branch point.
+                Err(Error::Usage(_)) => continue,
+                Err(e) => return Err(e),
+            };
+            let told = self.told(&mut trunk, driver, bundle.branch.clone())?;
+            near.take(Told { without: Some(less.without), ..told }, How::FewerSteps);
+        }
+        Ok(())
     }
 }
 
@@ -228,6 +286,8 @@ fn passes(told: &Told) -> bool {
 struct RunText {
     driver: String,
     schedule: Option<u64>,
+    /// What of the scenario was left away.
+    without: Option<String>,
     state: String,
     violations: Vec<Violation>,
     /// Events around the parting, or all that matter.
@@ -247,7 +307,7 @@ struct Explanation<'a> {
     schema: u32,
     scenario: String,
     how: How,
-    neighbours_tried: u64,
+    tried: Tried,
     comparison: Comparison,
     replay: String,
     // What is left away here `json` tells as `failing` and `passing`, with texts.
@@ -270,7 +330,7 @@ impl<'a> Explanation<'a> {
         failing: &'a Told,
         passing: &'a Told,
         how: How,
-        tried: u64,
+        tried: Tried,
         dir: &Path,
     ) -> Explanation<'a> {
         let violation = &failing.outcome.violations[0];
@@ -299,7 +359,7 @@ impl<'a> Explanation<'a> {
             schema: 1,
             scenario: job.scenario.name.clone(),
             how,
-            neighbours_tried: tried,
+            tried,
             comparison,
             replay: format!("capisim replay {}", dir.display()),
             failing,
@@ -329,6 +389,7 @@ impl<'a> Explanation<'a> {
         let run = |told: &Told, shown: &[At], marks: &columns::Marks| RunText {
             driver: told.driver.clone(),
             schedule: told.branch.as_ref().map(|b| b.seed),
+            without: told.without.clone(),
             state: told.outcome.state_text(),
             violations: told.outcome.violations.clone(),
             events: shown
@@ -370,27 +431,14 @@ impl<'a> Explanation<'a> {
     fn title(&self, told: &Told) -> String {
         let schedule =
             told.branch.as_ref().map_or("its own schedule".into(), |b| format!("schedule {}", b.seed));
-        format!("{}, {schedule}", told.driver)
+        let without = told.without.as_ref().map(|w| format!(", without {w}")).unwrap_or_default();
+        format!("{}, {schedule}{without}", told.driver)
     }
     fn head(&self) -> Vec<String> {
         let v = &self.failing.outcome.violations[0];
         let mut out = vec![
             format!("scenario  {}: {} at {:.6} s: {}", self.scenario, v.oracle, v.at_ns as f64 / 1e9, v.text),
-            match self.how {
-                How::Neighbour => format!(
-                    "beside    {}, the nearest that passes of {} neighbouring schedules",
-                    self.title(self.passing),
-                    self.neighbours_tried
-                ),
-                How::OtherBuild => format!(
-                    "beside    the same schedule on {}{}",
-                    self.passing.driver,
-                    match self.neighbours_tried {
-                        0 => String::new(),
-                        n => format!(" (all of {n} neighbouring schedules fail on {})", self.failing.driver),
-                    }
-                ),
-            },
+            format!("beside    {}: the nearest that passes of {}", self.title(self.passing), self.tried),
             format!("common    {} events of the driver's tasks", self.comparison.common),
         ];
         let Some(parting) = &self.comparison.parting else {

@@ -19,6 +19,10 @@ impl Session<'_, '_> {
             if self.state.faults.arm(step, injection, part, span, now) {
                 continue;
             }
+            if let Part::Holder { span: usual, lasts } = part {
+                self.stall_holder(step, injection, span.unwrap_or(*usual), *lasts);
+                continue;
+            }
             match self.mishap(injection, part, span.map(|t| t.0)) {
                 Ok(()) => self.injected(step, injection),
                 Err(e) => self.complain(format!("step {name}: {} did not happen: {e}", fault.name)),

@@ -9,6 +9,7 @@ mod console;
 mod dialogue;
 mod faulty;
 pub mod helper;
+mod holder;
 pub mod inject;
 mod locks;
 mod observe;

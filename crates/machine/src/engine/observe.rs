@@ -4,6 +4,7 @@
 //! What is observed is watched like what a scenario asks for, but nothing
 //! follows from it: the machine goes on in the middle of its turn.
 
+use super::holder::is_task_switch;
 use super::symbols::SymbolTable;
 use super::view::View;
 use super::watches::Watches;
@@ -51,6 +52,8 @@ pub enum Seen {
         op: LockOp,
         /// Address of the lock.
         lock: u64,
+        /// Its name, of mutexes: as the kernel was told it.
+        name: Option<String>,
         /// Function of the module, if it is known.
         caller: String,
         /// Task that owns it, of mutexes.
@@ -105,7 +108,7 @@ pub enum LockOp {
 }
 
 /// Kernel functions for locks that may be slept for.
-const LOCKS: &[(&str, LockOp)] = &[
+pub(super) const LOCKS: &[(&str, LockOp)] = &[
     ("mutex_lock", LockOp::Take),
     ("mutex_lock_interruptible", LockOp::TakeUnlessSignal),
     ("mutex_lock_killable", LockOp::TakeUnlessSignal),
@@ -194,9 +197,7 @@ impl Observer {
         let _ = SIGNALS.iter().any(|&(name, number, task)| kernel(name, Role::Signal { number, task }));
         kernel("do_exit", Role::Exit);
         kernel("schedule", Role::Schedule);
-        // A compiler may leave a part of it only, with a suffix.
-        let switched = |n: &str| n.split('.').next() == Some("finish_task_switch");
-        for f in table.kernel_matching(switched) {
+        for f in table.kernel_matching(is_task_switch) {
             self.add(machine, watches, f.entry, Role::Switched);
         }
     }
@@ -271,7 +272,8 @@ impl Observer {
                     let back = Role::LockReturn { function, op, lock: r3, caller: by.clone(), sp };
                     self.follow(machine, watches, caller, back);
                 }
-                Some(Seen::Lock { function, op, lock: r3, caller: by, owner, pending })
+                let name = watches.locks.name(r3, table);
+                Some(Seen::Lock { function, op, lock: r3, name, caller: by, owner, pending })
             }
             Role::LockReturn { function, op, lock, caller: ref by, sp: at } => (at == sp).then(|| {
                 let taken = match op {

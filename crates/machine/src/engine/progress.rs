@@ -3,6 +3,7 @@
 
 use super::console::{Console, Trouble};
 use super::dialogue::Dialogue;
+use super::holder::Holders;
 use super::inject::Faults;
 use super::observe::Observer;
 use super::symbols::SymbolTable;
@@ -33,6 +34,8 @@ pub(super) struct Progress<'a> {
     pub watches: Watches,
     pub observer: Option<Observer>,
     pub faults: Faults,
+    /// Stalls that wait for the owner of a mutex.
+    pub holders: Holders,
     pub dialogue: Dialogue,
     pub triggers: Triggers,
     pub judge: Judge,
@@ -74,6 +77,7 @@ impl<'a> Progress<'a> {
             watches: Watches::new(scenario, &table),
             observer: None,
             faults: Faults::new(scenario, seed),
+            holders: Holders::default(),
             dialogue: Dialogue::default(),
             triggers: Triggers::new(scenario),
             judge: Judge::new(&require),

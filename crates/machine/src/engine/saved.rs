@@ -4,6 +4,7 @@
 
 use super::console::{Console, Trouble};
 use super::dialogue::Dialogue;
+use super::holder::Holders;
 use super::inject::{self, Faults};
 use super::progress::{Branching, Progress};
 use super::symbols::{ModuleSymbols, SymbolTable};
@@ -25,6 +26,7 @@ pub(super) struct Saved {
     load_addresses: Vec<((String, String), u64)>,
     watches: Watches,
     faults: inject::Standing,
+    holders: Holders,
     dialogue: Dialogue,
     triggers: Vec<(bool, u64)>,
     heard: History,
@@ -53,6 +55,7 @@ impl Saved {
             // It begins at the branch point, never before.
             observer: _,
             faults,
+            holders,
             dialogue,
             triggers,
             judge: _,
@@ -79,6 +82,7 @@ impl Saved {
             triggers: triggers.standing(),
             heard: heard.clone(),
             watches,
+            holders,
             dialogue,
             console,
             seed,
@@ -109,7 +113,8 @@ impl Saved {
         let step = |n: &usize| *n < scenario.steps.len();
         let known = self.injected.keys().all(step)
             && self.fired.keys().all(step)
-            && self.due.iter().all(|(_, n)| step(n));
+            && self.due.iter().all(|(_, n)| step(n))
+            && self.holders.is_of(scenario.steps.len());
         if !known {
             return Err(other("steps"));
         }
@@ -125,7 +130,7 @@ impl Saved {
         p.watches = self.watches;
         p.faults = Faults::stand(scenario, self.seed, &self.faults).ok_or_else(|| other("faults"))?;
         p.triggers = Triggers::stand(scenario, &self.triggers).ok_or_else(|| other("conditions"))?;
-        (p.dialogue, p.console) = (self.dialogue, self.console);
+        (p.dialogue, p.console, p.holders) = (self.dialogue, self.console, self.holders);
         (p.injected, p.due, p.fired) = (self.injected, self.due, self.fired);
         (p.complaints, p.trouble, p.ending) = (self.complaints, self.trouble, self.ending);
         (p.last_output, p.last_sign, p.next_look) = (self.last_output, self.last_sign, self.next_look);

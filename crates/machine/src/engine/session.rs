@@ -15,7 +15,7 @@ use crate::guest::{GuestOffsets, GuestReport, Inspector};
 use crate::kernel::KernelImage;
 use crate::machine::{Machine, Stop};
 use crate::oracle::{Removal, Violation};
-use crate::scenario::{Condition, Scenario, What};
+use crate::scenario::{Condition, Scenario, Step, What};
 use fabric::{PciFunction, Record, Ticks, Value};
 
 /// Device number of records that the engine writes.
@@ -104,10 +104,11 @@ impl<'a, 'h> Session<'a, 'h> {
                 self.state.due.insert((at, n));
             }
         }
-        let tasks = self
+        let conditions = self
             .scenario
             .conditions()
             .any(|c| matches!(c.what, What::AsleepIn(_) | What::SlowPath { .. } | What::Waits { .. }));
+        let tasks = conditions || self.scenario.steps.iter().any(seeks_owner);
         if tasks && !self.offsets.complete() {
             self.complain(
                 "the kernel's structure offsets are unknown: conditions on tasks cannot be met".into(),
@@ -119,8 +120,9 @@ impl<'a, 'h> Session<'a, 'h> {
     /// Conditions on mutexes need their names.
     fn complain_of_nameless_locks(&mut self) {
         let named = |c: &Condition| matches!(c.what, What::SlowPath { .. } | What::Waits { .. });
-        if self.scenario.conditions().any(named) && self.state.table.find(NAMING).is_none() {
-            self.complain(format!("the kernel has no {NAMING}: conditions on mutexes cannot be met"));
+        let named = self.scenario.conditions().any(named) || self.scenario.steps.iter().any(seeks_owner);
+        if named && self.state.table.find(NAMING).is_none() {
+            self.complain(format!("the kernel has no {NAMING}: nothing about mutexes can be met"));
         }
     }
 
@@ -233,6 +235,7 @@ impl<'a, 'h> Session<'a, 'h> {
             self.state.scene = Some(self.guest());
         }
         self.fire_due();
+        self.forget_owners();
         self.decide();
         match stop {
             Stop::PowerOff => {
@@ -411,6 +414,7 @@ impl<'a, 'h> Session<'a, 'h> {
                     self.say_contention("mutex-wait", c);
                     self.happen(&Happening::Waits(c));
                 }
+                Hit::Owns(owner) => self.owner_runs(owner),
                 Hit::Point => self.machine.point(cpu),
                 Hit::Trouble(what) => self.say("kernel-function", &[("trouble", what)]),
             }
@@ -464,6 +468,7 @@ impl<'a, 'h> Session<'a, 'h> {
     pub fn finish(mut self, ended: Ended, hashing: Hashing) -> (Outcome, Machine) {
         let now = self.now();
         self.state.judge.finish(now);
+        self.tell_of_holders();
         let (class, removal) = (self.class(ended), self.state.judge.removal());
         let wanted = hashing == Hashing::Always || !self.state.judge.violations.is_empty();
         let well = class == Class::Finished && self.state.judge.violations.is_empty();
@@ -531,6 +536,11 @@ impl<'a, 'h> Session<'a, 'h> {
             _ => Class::Finished,
         }
     }
+}
+
+/// True if a step is about the owner of a mutex.
+fn seeks_owner(step: &Step) -> bool {
+    step.inject.as_ref().is_some_and(|i| i.mutex.is_some())
 }
 
 fn yes_or_no(known: Option<bool>) -> &'static str {

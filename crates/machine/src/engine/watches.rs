@@ -1,5 +1,6 @@
 //! Watched functions: entries, returns, sleeping tasks, mutex slow paths.
 
+use super::holder::Owner;
 use super::locks::{Contention, Locks, MAX_NAME, Waiting, is_called};
 use super::symbols::{Function, SymbolTable};
 use super::view::View;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an instruction is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Purpose {
+pub(super) enum Purpose {
     /// A function named by a condition is entered.
     Entry(usize),
     /// A call of it returns to here with this stack pointer.
@@ -30,6 +31,12 @@ enum Purpose {
     SlowReturn(u64),
     /// A task is told of a signal.
     Signal,
+    /// A task takes a mutex whose owner is sought.
+    Taking,
+    /// It comes back from there: mutex and stack pointer.
+    Taken(u64, u64),
+    /// A CPU has changed to another task, which may be such an owner.
+    Switched,
     /// An observer looks there.
     Held,
 }
@@ -37,7 +44,7 @@ enum Purpose {
 impl Purpose {
     /// It comes with a call and goes when that returns.
     fn follows(&self) -> bool {
-        matches!(self, Purpose::Return(..) | Purpose::SlowReturn(_))
+        matches!(self, Purpose::Return(..) | Purpose::SlowReturn(_) | Purpose::Taken(..))
     }
 }
 
@@ -66,6 +73,8 @@ pub enum Hit {
     SlowPath(Contention),
     /// A task sleeps for a mutex, or is told of a signal while it does.
     Waits(Contention),
+    /// A CPU runs the owner of a mutex that is sought.
+    Owns(Owner),
     /// The kernel entered one of its trouble functions.
     Trouble(&'static str),
     /// A priority may change.
@@ -74,7 +83,7 @@ pub enum Hit {
 
 /// Whose calls of a function count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Whose {
+pub(super) enum Whose {
     /// Those that a module makes.
     Module,
     /// Those of a task that is in a module.
@@ -104,6 +113,8 @@ pub struct Watches {
     waited_for: Vec<String>,
     /// Mutexes by name.
     pub locks: Locks,
+    /// What scenarios call the mutexes whose owners are sought.
+    pub(super) sought: Vec<String>,
     /// Functions that make up the slow path of mutexes.
     slow_functions: Vec<Function>,
     purposes: BTreeMap<u64, Vec<Purpose>>,
@@ -154,6 +165,7 @@ impl Watches {
             slow_path_wanted: false,
             waited_for: vec![],
             locks: Locks::default(),
+            sought: vec![],
             slow_functions: table.kernel_matching(|n| n.starts_with("__mutex_lock")),
             purposes: BTreeMap::new(),
             followed: 0,
@@ -249,6 +261,7 @@ impl Watches {
             Purpose::Entry(n) | Purpose::Return(n, _) => named(*n),
             Purpose::Trouble(n) => *n < TROUBLE.len(),
             Purpose::Naming | Purpose::SlowReturn(_) | Purpose::Signal => true,
+            Purpose::Taking | Purpose::Taken(..) | Purpose::Switched => true,
             Purpose::Schedule | Purpose::SlowPath | Purpose::Point(_) | Purpose::Held => true,
         };
         let follow = self.purposes.values().flatten().filter(|p| p.follows()).count();
@@ -275,7 +288,7 @@ impl Watches {
             .map(|f| f.entry)
             .collect()
     }
-    fn add(&mut self, machine: &mut Machine, ea: u64, purpose: Purpose) {
+    pub(super) fn add(&mut self, machine: &mut Machine, ea: u64, purpose: Purpose) {
         let follows = purpose.follows();
         if follows && self.followed >= MOST_FOLLOWED {
             return;
@@ -290,7 +303,7 @@ impl Watches {
             machine.watch(ra);
         }
     }
-    fn drop_purposes(&mut self, machine: &mut Machine, ea: u64, which: impl Fn(&Purpose) -> bool) {
+    pub(super) fn drop_purposes(&mut self, machine: &mut Machine, ea: u64, which: impl Fn(&Purpose) -> bool) {
         let Some(list) = self.purposes.get_mut(&ea) else { return };
         self.followed -= list.iter().filter(|p| p.follows() && which(p)).count();
         list.retain(|p| !which(p));
@@ -332,6 +345,15 @@ impl Watches {
                 }
                 Purpose::Trouble(n) => hits.push(Hit::Trouble(TROUBLE[n].1)),
                 Purpose::Held => {}
+                Purpose::Taking => self.taking(machine, cpu, offsets, table),
+                Purpose::Taken(lock, sp) => {
+                    hits.extend(self.taken(machine, cpu, offsets, table, (pc, lock, sp)))
+                }
+                Purpose::Switched => {
+                    let view = View::new(machine, offsets, cpu);
+                    let owner = view.task().and_then(|task| self.owner(&view, cpu, task));
+                    hits.extend(owner.map(Hit::Owns));
+                }
                 Purpose::Point(whose) => {
                     let chain = || View::new(machine, offsets, cpu).back_chain();
                     let counts = match whose {

@@ -58,6 +58,11 @@ fn part(part: &Part) -> String {
         Part::Card(name, numbers) => format!("card {name}{}", list(numbers)),
         Part::Bridge(name, numbers) => format!("bridge {name}{}", list(numbers)),
         Part::Machine(name, numbers) => format!("machine {name}{}", list(numbers)),
+        Part::Holder { span, lasts } => format!(
+            "the CPU that runs the owner of `mutex`, held {} (awaited {})",
+            show_duration(*span),
+            show_duration(*lasts)
+        ),
         Part::Guest(does) => format!("a guest program: {does}"),
     }
 }

@@ -58,6 +58,14 @@ pub enum Part {
     Bridge(&'static str, &'static [(&'static str, u64)]),
     /// It happens at once in the machine around it.
     Machine(&'static str, &'static [(&'static str, u64)]),
+    /// A CPU stands still while it runs the owner of the mutex that the
+    /// scenario names.
+    Holder {
+        /// For how long, unless the scenario says.
+        span: Ticks,
+        /// For how long such an owner is awaited, unless the scenario says.
+        lasts: Ticks,
+    },
     /// A program of the guest does it; nothing is injected.
     Guest(&'static str),
 }
@@ -98,6 +106,13 @@ pub enum Shown {
     UnitTest(&'static str),
     /// Nothing yet.
     NotYet,
+}
+
+impl Way {
+    /// True if it is about whoever owns a mutex, which the scenario has to name.
+    pub fn names_a_mutex(&self) -> bool {
+        self.parts.iter().any(|p| matches!(p, Part::Holder { .. }))
+    }
 }
 
 impl Fault {

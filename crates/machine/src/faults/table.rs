@@ -795,10 +795,11 @@ pub const TABLE: &[Fault] = &[
     Fault {
         number: 49,
         name: "cpu-stall",
-        form: "a vCPU stands still at a chosen place, or an IPI is late",
+        form: "a vCPU stands still at a chosen place or with a chosen mutex, or an IPI is late",
         expected: "the races of section 20",
         ways: &[
             Way { name: "stall", parts: &[Machine("stall", &[("span", 50_000_000)])] },
+            Way { name: "holder", parts: &[Holder { span: Ticks::millis(50), lasts: Ticks::secs(1) }] },
             Way { name: "ipi-late", parts: &[Machine("ipi-late", &[("span", 5_000_000), ("times", 100)])] },
         ],
         shown: Scenario("cpu-stall"),

@@ -3,7 +3,7 @@
 use super::problem::{Name, Problem};
 use super::{Action, Condition, Injection, Scenario, What};
 use crate::engine::symbols::SymbolTable;
-use crate::faults::{self, Fault};
+use crate::faults::{self, Fault, Way};
 use crate::oracle;
 pub use powernv::map::MAX_ADAPTERS;
 
@@ -88,6 +88,18 @@ impl Known<'_> {
             let message =
                 format!("a program of the guest brings `{}` about; nothing is injected", fault.name);
             problems.push(Problem::at(i.fault.place, message));
+        }
+        let wanted = fault.way(i.way.as_ref().map(|w| w.text.as_str())).is_some_and(Way::names_a_mutex);
+        match &i.mutex {
+            None if wanted => {
+                let message = format!("this way of `{}` needs `mutex`: whose owner?", fault.name);
+                problems.push(Problem::at(i.fault.place, message));
+            }
+            Some(mutex) if !wanted => {
+                let message = format!("this way of `{}` is not about the owner of a mutex", fault.name);
+                problems.push(Problem::at(mutex.place, message));
+            }
+            _ => {}
         }
         if i.adapter >= adapters {
             let message = format!("there is no adapter {}: the scenario has {adapters}", i.adapter);

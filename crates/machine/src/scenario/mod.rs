@@ -315,6 +315,8 @@ pub struct Injection {
     pub from: Option<Name>,
     /// Only for this element.
     pub pe: Option<u64>,
+    /// The mutex whose owner it is about.
+    pub mutex: Option<Name>,
     /// Numbers by name.
     pub with: BTreeMap<String, u64>,
 }

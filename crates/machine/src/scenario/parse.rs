@@ -290,6 +290,7 @@ fn injection(t: &Tree) -> Injection {
         lasts: t.number("lasts").map(Ticks),
         from: t.name("from"),
         pe: t.number("pe"),
+        mutex: t.name("mutex"),
         with: fields(t, "with").0,
     }
 }

@@ -317,6 +317,7 @@ static INJECT: Table = Table {
         opt("lasts", Shape::Duration, "how long it stays armed (default: until it has acted `times` times)"),
         opt("from", Shape::Text, "only for a process element of this actor"),
         opt("pe", Shape::Integer(0, 511), "only for this process element"),
+        opt("mutex", Shape::Text, "name of the mutex whose owner it is about"),
         opt("with", Shape::Fields, "numbers: an operation must have them; a mishap takes them"),
     ],
     heads: &[],

@@ -195,6 +195,8 @@ fn a_fault_of_the_catalogue_is_named_and_checked() {
         ("span =", "way = \"hol\", span =", "hold"),
         ("span =", "adapter = 1, span =", "no adapter 1"),
         ("from = \"p1\"", "from = \"p2\"", "p2"),
+        ("times = 3", "mutex = \"m\"", "not about the owner of a mutex"),
+        ("\"sync-delayed\"", "\"cpu-stall\", way = \"holder\"", "needs `mutex`"),
     ] {
         let text = FAULTY.replace(from, to);
         let problems = parse(&text).expect_err(to);
