@@ -65,11 +65,7 @@ impl Cpu {
                 if self.little_endian() { self.run_pages(env, code) } else { self.step_big_endian(env) };
             match outcome {
                 None => {}
-                Some(Trap::Interrupt) => {
-                    self.deliver();
-                    self.retired += 1;
-                }
-                Some(Trap::Resync) => self.complete(),
+                Some(trap @ (Trap::Interrupt | Trap::Resync)) => self.settle(trap),
                 Some(Trap::Idle) => {
                     self.complete();
                     self.stopped = true;
@@ -94,6 +90,29 @@ impl Cpu {
     fn trace(&mut self) {
         self.raised = Raised { vector: vector::TRACE, srr1: 0, after: false };
         self.deliver();
+    }
+
+    /// Ends an instruction that raised an interrupt, or completed and the
+    /// run loop looks.
+    #[inline]
+    fn settle(&mut self, trap: Trap) {
+        if trap == Trap::Interrupt {
+            self.deliver();
+            self.retired += 1;
+        } else {
+            self.complete();
+        }
+    }
+
+    /// For a translator: ends an instruction as the run loop does. True if the
+    /// loop, whose `stop_at` was `stop_at`, would do nothing then but look for
+    /// the page of `cia` in the fetch view.
+    pub fn settles(&mut self, trap: Trap, stop_at: u64) -> bool {
+        self.settle(trap);
+        self.micro.stop_at == stop_at
+            && self.retired < stop_at
+            && self.msr & (SE | msr::LE) == msr::LE
+            && self.pending().is_none()
     }
 
     fn complete(&mut self) {

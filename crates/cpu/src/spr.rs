@@ -48,11 +48,14 @@ macro_rules! sprs {
             pub write: Level,
             /// Behaviour.
             pub kind: Kind,
+            /// Where its value is in [`Sprs`], in bytes.
+            pub offset: usize,
         }
 
         /// The table.
         pub const SPRS: &[Spr] = &[$($(Spr {
             number: $number, name: stringify!($name), read: Level::$read, write: Level::$write, kind: $kind,
+            offset: std::mem::offset_of!(Sprs, $field),
         },)+)*];
 
         impl Sprs {

@@ -1,6 +1,5 @@
 //! What emitted code works on besides the CPU, and the functions it calls.
 
-use crate::emit::VIEW_SHIFT;
 use cpu::exec::{Handler, Step};
 use cpu::mmu::MicroTlb;
 use cpu::state::{Reservation, xer};
@@ -9,6 +8,10 @@ use isa::Word;
 use std::any::Any;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a called function returns if control goes on at `cia`, to which the
+/// fetch view leads.
+pub const AFRESH: u32 = 2;
 
 /// Why emitted code handed control back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub struct Frame {
     step: extern "C" fn(*mut Frame, u32, u32) -> u32,
     access: extern "C" fn(*mut Frame, u32, u32) -> u32,
     handlers: &'static [Handler],
+    /// log2 of the page size of the data views that emitted code probes.
+    pub view_shift: u32,
     /// `micro.stop_at` when emitted code was entered.
     stop_at: u64,
     pub trap: Trap,
@@ -109,6 +114,9 @@ pub mod field {
     pub const LR: i32 = of(offset_of!(Cpu, lr));
     pub const CTR: i32 = of(offset_of!(Cpu, ctr));
     pub const XER: i32 = of(offset_of!(Cpu, xer));
+    pub const CLOCK_ORIGIN: i32 = of(offset_of!(Cpu, clock_origin));
+    pub const TIMEBASE_FLOOR: i32 = of(offset_of!(Cpu, timebase_floor));
+    pub const SPRS: i32 = of(offset_of!(Cpu, sprs));
     pub const MSR: i32 = of(offset_of!(Cpu, msr));
     pub const RESERVED_RA: i32 = of(offset_of!(Cpu, reservation) + Reservation::RA);
     pub const RESERVED_LEN: i32 = of(offset_of!(Cpu, reservation) + Reservation::LEN);
@@ -147,6 +155,7 @@ impl Frame {
             step,
             access,
             handlers: cpu::exec::handlers(),
+            view_shift: 16,
             stop_at: 0,
             trap: Trap::Interrupt,
             panic: None,
@@ -175,7 +184,8 @@ impl Frame {
         (self.less, self.greater, self.equal) = (8 | so, 4 | so, 2 | so);
     }
 
-    /// Calls the meaning of row `op` for `word`; 1 if emitted code has to end.
+    /// Calls the meaning of row `op` for `word`; 1 if emitted code has to end,
+    /// [`AFRESH`] if it goes on at `cia` through the fetch view.
     fn call(&mut self, word: Word, op: u32, with_cr: bool) -> u32 {
         // SAFETY: `load` took both pointers from references that are borrowed
         // while `enter` runs, and emitted code, which called this function,
@@ -198,7 +208,7 @@ impl Frame {
     }
     fn after(&mut self, cpu: &mut Cpu, step: Step) -> u32 {
         // Emitted code probes views of one page size alone.
-        let sees_views = cpu.micro.data_shift() == VIEW_SHIFT;
+        let sees_views = cpu.micro.data_shift() == self.view_shift;
         match step {
             Ok(()) if cpu.micro.stop_at() == self.stop_at && sees_views => return 0,
             Ok(()) | Err(Trap::Branched) => {
@@ -206,6 +216,12 @@ impl Frame {
                 cpu.cia = cpu.nia;
                 let same = cpu.micro.stop_at() == self.stop_at;
                 self.exit = if same { Exit::Branched } else { Exit::Look } as u32;
+            }
+            Err(trap @ (Trap::Interrupt | Trap::Resync)) => {
+                if cpu.settles(trap, self.stop_at) && sees_views {
+                    return AFRESH;
+                }
+                self.exit = Exit::Look as u32;
             }
             Err(trap) => {
                 self.trap = trap;

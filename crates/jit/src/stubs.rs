@@ -15,7 +15,7 @@
 
 use crate::asm::{Alu, Asm, Cond, Hole, Mem, Reg, Shift, Size, at, indexed};
 use crate::buffer::Buffer;
-use crate::frame::{Exit, field, place};
+use crate::frame::{AFRESH, Exit, field, place};
 use cpu::mmu::MicroTlb;
 
 const SAVED: [Reg; 6] = [Reg::RBX, Reg::RBP, Reg::R12, Reg::R13, Reg::R14, Reg::R15];
@@ -80,9 +80,9 @@ impl Stubs {
         s.dispatch = asm.here();
         s.refetch = dispatch(&mut asm, out);
         s.step = asm.here();
-        call(&mut asm, place::STEP, leave);
+        call(&mut asm, place::STEP, leave, s.refetch);
         s.access = asm.here();
-        call(&mut asm, place::ACCESS, leave);
+        call(&mut asm, place::ACCESS, leave, s.refetch);
         s.end = asm.here();
         buffer.append(asm.bytes());
         s
@@ -164,8 +164,9 @@ fn dispatch(asm: &mut Asm, out: usize) -> usize {
     refetch
 }
 
-/// Makes the CPU's counters exact, calls, and leaves if the function says so.
-fn call(asm: &mut Asm, function: i32, leave: usize) {
+/// Makes the CPU's counters exact, calls, and leaves or goes on at CIA if the
+/// function says so.
+fn call(asm: &mut Asm, function: i32, leave: usize, refetch: usize) {
     asm.alu_imm(Alu::Sub, Size::Q, Reg::RSP, 8);
     asm.mov(Size::W, Reg::RAX, Reg::RDX);
     asm.shift(Shift::Shr, Size::W, Reg::RAX, 16);
@@ -186,6 +187,11 @@ fn call(asm: &mut Asm, function: i32, leave: usize) {
     asm.ret();
     asm.fill(ends);
     // The return address into the block.
-    asm.pop(Reg::RAX);
-    asm.jmp(leave);
+    asm.pop(Reg::RCX);
+    asm.alu_imm(Alu::Cmp, Size::W, Reg::RAX, AFRESH as i32);
+    asm.jcc(Cond::NotEqual, leave);
+    asm.load(Size::Q, Reg::R14, frame(place::STOP));
+    asm.alu_load(Alu::Sub, Size::Q, Reg::R14, cpu(field::RETIRED));
+    asm.load(Size::Q, Reg::RAX, cpu(field::CIA));
+    asm.jmp(refetch);
 }

@@ -127,7 +127,15 @@ impl Tier {
         let place = self.buffer.used();
         self.asm.restart(place);
         let entries = &mut self.pages[id as usize].entries;
-        emit::block(&self.rows, &mut self.asm, &self.stubs, &entries[..], offset, &self.ops);
+        emit::block(
+            &self.rows,
+            &mut self.asm,
+            &self.stubs,
+            self.frame.view_shift,
+            &entries[..],
+            offset,
+            &self.ops,
+        );
         self.buffer.append(self.asm.bytes());
         entries[offset as usize >> 2] = place as u32;
         serialize();
@@ -140,6 +148,18 @@ impl Tier {
         self.evictions += 1;
         let none = self.stubs.no_block as u32;
         self.pages.iter_mut().for_each(|page| page.entries.fill(none));
+    }
+
+    /// From the first use of a page of 4 KiB on emitted code probes views of
+    /// such pages, those of all CPUs. True if all blocks were forgotten.
+    fn follow_page_size(&mut self, cpu: &mut Cpu) -> bool {
+        let smaller = cpu.micro.data_shift() < self.frame.view_shift;
+        if smaller {
+            self.frame.view_shift = cpu.micro.data_shift();
+            self.evict();
+        }
+        cpu.micro.narrow(self.frame.view_shift);
+        smaller
     }
 
     /// The jump at `site` leads to the block at `place` from now on.
@@ -176,7 +196,10 @@ impl Translator for Tier {
         let (mut id, mut site) = (page, 0);
         loop {
             // The run loop may want to look after the next instruction.
-            if cpu.micro.data_shift() != emit::VIEW_SHIFT || cpu.retired >= cpu.micro.stop_at() {
+            if self.follow_page_size(cpu) {
+                site = 0;
+            }
+            if cpu.retired >= cpu.micro.stop_at() {
                 return Progress::Interpret { page: id, whole: true };
             }
             let evictions = self.evictions;

@@ -112,8 +112,8 @@ impl Cpu {
             48 => {
                 let pid = value & 0xF_FFFF;
                 if pid != self.sprs.pidr {
+                    self.micro.switch_process(self.sprs.pidr, pid);
                     self.sprs.pidr = pid;
-                    self.micro.flush();
                 }
             }
             318 | 319 | 464 => {

@@ -51,13 +51,20 @@ impl Cpu {
         match what {
             // The quadrant of tlbie's EA is not given: both of a pid go.
             Invalidate::Page { pid, ea, page_shift } => {
-                self.tlb.drop_page(pid, ea & 0x3FFF_FFFF_FFFF_FFFF, page_shift);
-                self.tlb.drop_page(pid, ea | 0xC000_0000_0000_0000, page_shift);
+                for ea in [ea & 0x3FFF_FFFF_FFFF_FFFF, ea | 0xC000_0000_0000_0000] {
+                    let micro = &mut self.micro;
+                    self.tlb.drop_page(pid, ea, page_shift, |ea, shift| micro.drop_page(ea, shift));
+                }
             }
-            Invalidate::Pid(pid) => self.tlb.drop_process(pid),
-            Invalidate::Lpid(_) | Invalidate::All => self.tlb.clear(),
+            Invalidate::Pid(pid) => {
+                self.tlb.drop_process(pid);
+                self.micro.drop_process(pid.into(), self.sprs.pidr);
+            }
+            Invalidate::Lpid(_) | Invalidate::All => {
+                self.tlb.clear();
+                self.micro.flush();
+            }
         }
-        self.micro.flush();
     }
 
     /// tlbie and tlbiel.

@@ -1,19 +1,36 @@
 //! Fast-path views of the TLB, not state: direct-mapped arrays that answer
 //! "which real address" for the current context in a few instructions. They
-//! hold nothing that the TLB does not hold; whatever drops a TLB entry
-//! flushes them.
+//! hold nothing that the TLB does not hold; whatever drops a TLB entry drops
+//! what they know of its page.
+//!
+//! A context has a number, which is part of an entry's tag. Problem state has
+//! one for each process, so that a change of process costs nothing; the
+//! kernel has one for all, and its few entries of the process's own addresses
+//! go when the process does.
 
 use crate::msr;
-use fabric::GuestMemory;
+use fabric::{Access, GuestMemory};
 use std::mem::offset_of;
 
-const ENTRIES: usize = 512;
-const EXEC_ENTRIES: usize = 512;
+const ENTRIES: usize = 1024;
+const EXEC_ENTRIES: usize = 1024;
 /// Pages of decoded instructions have 4 KiB.
 const CODE_SHIFT: u32 = 12;
-const GENERATIONS: u64 = 1 << 10;
+/// Context numbers: ten bits of a tag, above PR and the relocation bit.
+const NUMBERS: u64 = 1 << 10;
+/// Processes whose number is remembered.
+const PROCESSES: usize = 16;
+/// Entries of user addresses in the kernel's context that are remembered.
+const BORROWED: usize = 64;
+/// Entries of one page that are dropped one by one.
+const MOST_DROPPED: u64 = 64;
 const READ: usize = 0;
 const WRITE: usize = 1;
+
+/// True for the addresses that are the same in all processes (quadrant 3).
+fn is_global(ea: u64) -> bool {
+    ea >> 62 == 3
+}
 
 /// A translator's code reads entries: `tag` first, then the rest.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +62,15 @@ pub struct MicroTlb {
     shift: u32,
     data_context: u64,
     fetch_context: u64,
-    data_generation: u64,
-    fetch_generation: u64,
+    /// The numbers of the current contexts and the next free one.
+    kernel: u64,
+    user: u64,
+    next: u64,
+    /// Processes that ran before, with their numbers; reused in turn.
+    processes: [Option<(u64, u64)>; PROCESSES],
+    turn: usize,
+    /// Places of entries of the kernel for addresses of the process.
+    borrowed: Vec<u16>,
     msr: u64,
     code_epoch: u64,
     /// The run loop leaves the current page at this count of retired
@@ -64,8 +88,12 @@ impl Default for MicroTlb {
             shift: 16,
             data_context: 0,
             fetch_context: 0,
-            data_generation: 0,
-            fetch_generation: 0,
+            kernel: 0,
+            user: 1,
+            next: 2,
+            processes: [None; PROCESSES],
+            turn: 0,
+            borrowed: Vec::with_capacity(BORROWED),
             msr: 0,
             code_epoch: u64::MAX,
             stop_at: 0,
@@ -99,6 +127,14 @@ impl MicroTlb {
     pub fn data_shift(&self) -> u32 {
         self.shift
     }
+    /// Makes the page size of the data views 2^`shift` if it is larger.
+    pub fn narrow(&mut self, shift: u32) {
+        if shift < self.shift {
+            self.shift = shift;
+            self.data.iter_mut().for_each(|view| view.fill(EMPTY));
+            self.borrowed.clear();
+        }
+    }
     /// The count of retired instructions at which the run loop wants to look.
     pub fn stop_at(&self) -> u64 {
         self.stop_at
@@ -112,29 +148,98 @@ impl MicroTlb {
     #[inline]
     pub fn set_context(&mut self, msr: u64) {
         self.msr = msr;
-        let pr = u64::from(msr & msr::PR != 0) << 1;
-        self.data_context = self.data_generation << 2 | pr | u64::from(msr & msr::DR != 0);
-        self.fetch_context = self.fetch_generation << 2 | pr | u64::from(msr & msr::IR != 0);
+        let problem = msr & msr::PR != 0;
+        let number = if problem { self.user } else { self.kernel };
+        let context = number << 2 | u64::from(problem) << 1;
+        self.data_context = context | u64::from(msr & msr::DR != 0);
+        self.fetch_context = context | u64::from(msr & msr::IR != 0);
     }
 
-    /// Forgets everything: a translation went away or PIDR changed.
-    pub fn flush(&mut self) {
-        self.data_generation += 1;
-        if self.data_generation == GENERATIONS {
-            self.data_generation = 0;
-            self.data.fill([EMPTY; ENTRIES]);
+    /// A number that no entry has.
+    fn number(&mut self) -> u64 {
+        if self.next == NUMBERS {
+            self.data.iter_mut().for_each(|view| view.fill(EMPTY));
+            self.exec.fill(NO_PAGE);
+            self.borrowed.clear();
+            self.processes = [None; PROCESSES];
+            (self.kernel, self.user, self.next) = (0, 1, 2);
         }
-        self.flush_code();
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Forgets everything.
+    pub fn flush(&mut self) {
+        self.processes = [None; PROCESSES];
+        self.borrowed.clear();
+        self.kernel = self.number();
+        self.user = self.number();
+        self.set_context(self.msr);
+    }
+
+    /// PIDR was `old` and is `new` now.
+    pub fn switch_process(&mut self, old: u64, new: u64) {
+        self.drop_borrowed();
+        self.forget_process(old);
+        self.processes[self.turn] = Some((old, self.user));
+        self.turn = (self.turn + 1) % PROCESSES;
+        let known = self.processes.iter_mut().find(|p| p.is_some_and(|(pid, _)| pid == new));
+        self.user = match known.and_then(Option::take) {
+            Some((_, number)) => number,
+            None => self.number(),
+        };
+        self.set_context(self.msr);
+    }
+    fn forget_process(&mut self, pid: u64) {
+        self.processes.iter_mut().filter(|p| p.is_some_and(|(p, _)| p == pid)).for_each(|p| *p = None);
+    }
+    fn drop_borrowed(&mut self) {
+        for at in self.borrowed.drain(..) {
+            self.data.iter_mut().for_each(|view| view[at as usize] = EMPTY);
+        }
+    }
+
+    /// The TLB dropped everything of process `pid`, while PIDR is `current`.
+    pub fn drop_process(&mut self, pid: u64, current: u64) {
+        if pid == 0 {
+            // The kernel's own addresses.
+            self.flush();
+            return;
+        }
+        self.forget_process(pid);
+        if pid == current {
+            self.drop_borrowed();
+            self.user = self.number();
+            self.set_context(self.msr);
+        }
+    }
+
+    /// The TLB dropped or changed the page of 2^`shift` bytes at `ea`, of
+    /// whatever process.
+    pub fn drop_page(&mut self, ea: u64, shift: u32) {
+        let first = ea & !((1u64 << shift) - 1);
+        let same = |tag: u64, page: u64| (tag ^ page) >> CODE_SHIFT == 0;
+        if shift > self.shift && 1 << (shift - self.shift) > MOST_DROPPED {
+            self.flush();
+            return;
+        }
+        for n in 0..1u64 << shift.saturating_sub(self.shift) {
+            let page = (first + (n << self.shift)) & !((1u64 << self.shift) - 1);
+            let at = (page >> self.shift) as usize & (ENTRIES - 1);
+            self.data.iter_mut().filter(|view| same(view[at].tag, page)).for_each(|view| view[at] = EMPTY);
+        }
+        for n in 0..1u64 << (shift - CODE_SHIFT) {
+            let page = first + (n << CODE_SHIFT);
+            let e = &mut self.exec[(page >> CODE_SHIFT) as usize & (EXEC_ENTRIES - 1)];
+            if same(e.tag, page) {
+                *e = NO_PAGE;
+            }
+        }
     }
 
     /// Forgets where decoded instructions are.
     pub fn flush_code(&mut self) {
-        self.fetch_generation += 1;
-        if self.fetch_generation == GENERATIONS {
-            self.fetch_generation = 0;
-            self.exec.fill(NO_PAGE);
-        }
-        self.set_context(self.msr);
+        self.exec.fill(NO_PAGE);
     }
 
     /// Forgets decoded pages if any code changed since the last call.
@@ -164,32 +269,23 @@ impl MicroTlb {
         self.hit(&self.data[WRITE], ea, len)
     }
 
-    /// Remembers a translation of a page that is all memory.
-    pub fn fill_data(
-        &mut self,
-        mem: &GuestMemory,
-        ea: u64,
-        ra: u64,
-        page_shift: u32,
-        read: bool,
-        write: bool,
-    ) {
-        if page_shift < self.shift {
-            self.shift = page_shift;
-            self.data.fill([EMPTY; ENTRIES]);
-        }
+    /// Remembers, for accesses of this kind, a translation of a page that is
+    /// all memory.
+    pub fn fill_data(&mut self, mem: &GuestMemory, ea: u64, ra: u64, page_shift: u32, access: Access) {
+        self.narrow(page_shift);
         let offset = (1u64 << self.shift) - 1;
         if !mem.contains(ra & !offset, offset + 1) {
             return;
         }
-        let entry = Entry { tag: ea & !offset | self.data_context, delta: ra.wrapping_sub(ea) };
         let at = (ea >> self.shift) as usize & (ENTRIES - 1);
-        if read {
-            self.data[READ][at] = entry;
+        if self.msr & (msr::PR | msr::DR) == msr::DR && !is_global(ea) {
+            if self.borrowed.len() == BORROWED {
+                self.drop_borrowed();
+            }
+            self.borrowed.push(at as u16);
         }
-        if write {
-            self.data[WRITE][at] = entry;
-        }
+        let view = if access == Access::Write { WRITE } else { READ };
+        self.data[view][at] = Entry { tag: ea & !offset | self.data_context, delta: ra.wrapping_sub(ea) };
     }
 
     /// The decoded page that holds `ea`.
@@ -198,8 +294,12 @@ impl MicroTlb {
         let e = self.exec[(ea >> CODE_SHIFT) as usize & (EXEC_ENTRIES - 1)];
         (e.tag == (ea & !0xFFF | self.fetch_context)).then_some(e.page)
     }
-    /// Remembers the decoded page of `ea`.
+    /// Remembers the decoded page of `ea`, unless the kernel executes at an
+    /// address of the process.
     pub fn fill_code(&mut self, ea: u64, page: u32) {
+        if self.msr & (msr::PR | msr::IR) == msr::IR && !is_global(ea) {
+            return;
+        }
         let at = (ea >> CODE_SHIFT) as usize & (EXEC_ENTRIES - 1);
         self.exec[at] = ExecEntry { tag: ea & !0xFFF | self.fetch_context, page };
     }

@@ -10,6 +10,9 @@ mod micro;
 pub mod radix;
 mod tlb;
 
+#[cfg(test)]
+mod tests;
+
 pub use micro::MicroTlb;
 pub use tlb::{Tlb, TlbEntry};
 
@@ -41,21 +44,13 @@ impl Cpu {
     pub fn translate_data(&mut self, env: &mut Env<'_>, ea: u64, access: Access) -> Result<u64, Trap> {
         if self.msr & msr::DR == 0 {
             let ra = ea & REAL_MODE_MASK;
-            self.micro.fill_data(env.mem, ea, ra, 16, true, true);
+            self.micro.fill_data(env.mem, ea, ra, 16, access);
             return Ok(ra);
         }
         match self.look_up(env.mem, ea, access) {
             Ok((ra, entry)) => {
                 if !entry.cache_inhibited() {
-                    let shift = entry.shift;
-                    self.micro.fill_data(
-                        env.mem,
-                        ea,
-                        ra,
-                        shift,
-                        entry.permits(Access::Read, self.msr),
-                        entry.changed() && entry.permits(Access::Write, self.msr),
-                    );
+                    self.micro.fill_data(env.mem, ea, ra, entry.shift, access);
                     Ok(ra)
                 } else {
                     Ok(ra | CACHE_INHIBITED)
@@ -107,7 +102,8 @@ impl Cpu {
             3 => 0,
             _ => return Err(Denied::Segment),
         };
-        if let Some(entry) = self.tlb.find(ea, pid)
+        let found = self.tlb.find(ea, pid);
+        if let Some(entry) = found
             && entry.permits(access, self.msr)
             && (access != Access::Write || entry.changed())
         {
@@ -121,8 +117,12 @@ impl Cpu {
         }
         let leaf = leaf.map_err(Denied::Page)?;
         let entry = TlbEntry::new(ea, pid, leaf);
-        if self.tlb.fill(entry) {
-            self.micro.flush();
+        if let Some(lost) = self.tlb.fill(entry) {
+            self.micro.drop_page(lost.ea, lost.shift);
+        }
+        // Tables may have changed without a tlbie: the views follow the TLB.
+        if let Some(old) = found.filter(|old| !old.translates_as(&entry)) {
+            self.micro.drop_page(old.ea, old.shift);
         }
         Ok((entry.ra(ea), entry))
     }

@@ -40,6 +40,11 @@ impl TlbEntry {
     pub fn cache_inhibited(&self) -> bool {
         self.pte & radix::ATT_CI != 0
     }
+    /// Equals `other` but for reference and change.
+    pub(super) fn translates_as(&self, other: &TlbEntry) -> bool {
+        (self.ea, self.shift) == (other.ea, other.shift)
+            && (self.pte ^ other.pte) & !(radix::R | radix::C) == 0
+    }
     /// Permits an access in the state of `msr`.
     pub fn permits(&self, access: Access, msr: u64) -> bool {
         radix::permits(self.pte, access, msr & msr::PR != 0)
@@ -113,12 +118,13 @@ impl Tlb {
                 .then(|| array.get(at, ARRAYS[a].0))
         })
     }
-    /// Puts an entry in its place; true if another translation had to go.
-    pub fn fill(&mut self, entry: TlbEntry) -> bool {
+    /// Puts an entry in its place; the translation of another page, if one had to go.
+    pub fn fill(&mut self, entry: TlbEntry) -> Option<TlbEntry> {
         let a = ARRAYS.iter().position(|(s, _)| *s == entry.shift).expect("the walker knows four page sizes");
         let at = slot(a, entry.ea, entry.pid);
         let array = &mut self.arrays[a];
-        let lost = array.pid[at] != NOBODY && (array.ea[at], array.pid[at]) != (entry.ea, entry.pid);
+        let other = array.pid[at] != NOBODY && (array.ea[at], array.pid[at]) != (entry.ea, entry.pid);
+        let lost = other.then(|| array.get(at, entry.shift));
         (array.pid[at], array.ea[at], array.pte[at]) = (entry.pid, entry.ea, entry.pte);
         array.used = true;
         lost
@@ -135,8 +141,9 @@ impl Tlb {
             }
         }
     }
-    /// Drops the entries of one page of one process.
-    pub fn drop_page(&mut self, pid: u32, ea: u64, page_shift: u32) {
+    /// Drops the entries of one page of one process; tells of each address
+    /// and size.
+    pub fn drop_page(&mut self, pid: u32, ea: u64, page_shift: u32, mut gone: impl FnMut(u64, u32)) {
         for (a, array) in self.arrays.iter_mut().enumerate().filter(|(_, a)| a.used) {
             let shift = ARRAYS[a].0;
             let same = |array: &Array, at: usize, shift: u32| {
@@ -145,11 +152,13 @@ impl Tlb {
             if shift >= page_shift {
                 let at = slot(a, ea, pid);
                 if same(array, at, shift) {
+                    gone(array.ea[at], shift);
                     array.drop(at);
                 }
             } else {
                 for at in 0..array.pid.len() {
                     if same(array, at, page_shift) {
+                        gone(array.ea[at], shift);
                         array.drop(at);
                     }
                 }

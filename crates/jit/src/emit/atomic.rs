@@ -3,7 +3,7 @@
 
 use super::ldst::{self, Form};
 use super::{Block, Cold, Emit};
-use crate::asm::{Alu, Cond, Reg, Shift, Size, at, indexed};
+use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
 use crate::frame::{field, place};
 use crate::stubs::{ENTRY_SHIFT, cpu, frame};
 use crate::xmm::Xmm;
@@ -85,20 +85,27 @@ fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
 /// was not before, and for the page through the fetch view. So only that is
 /// left to do; a view that does not know this page leads to the run loop.
 fn isync(b: &mut Block<'_>, _: Word) -> bool {
-    let asm = &mut *b.asm;
-    asm.mov(Size::W, Reg::RCX, Reg::R13);
-    asm.shift(Shift::Shr, Size::W, Reg::RCX, 12 - ENTRY_SHIFT);
-    asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << ENTRY_SHIFT) as i32);
-    asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::EXEC_VIEW));
-    asm.load(Size::Q, Reg::RDX, cpu(field::FETCH_CONTEXT));
-    asm.alu(Alu::Or, Size::Q, Reg::RDX, Reg::R13);
-    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, at(Reg::RCX, 0));
-    let unknown = asm.jcc_hole(Cond::NotEqual);
-    asm.load(Size::W, Reg::RAX, frame(place::PAGE));
-    asm.alu_load(Alu::Cmp, Size::W, Reg::RAX, at(Reg::RCX, 8));
-    let another = asm.jcc_hole(Cond::NotEqual);
-    b.cold.push(Cold::Refetch { holes: [unknown, another], offset: b.offset, rest: b.behind });
+    let holes = b.unknown_page();
+    b.cold.push(Cold::Refetch { holes, offset: b.offset, rest: b.behind });
     true
+}
+
+impl Block<'_> {
+    /// Holes that are taken unless the fetch view leads to this page.
+    pub(super) fn unknown_page(&mut self) -> [Hole; 2] {
+        let asm = &mut *self.asm;
+        asm.mov(Size::W, Reg::RCX, Reg::R13);
+        asm.shift(Shift::Shr, Size::W, Reg::RCX, 12 - ENTRY_SHIFT);
+        asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << ENTRY_SHIFT) as i32);
+        asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::EXEC_VIEW));
+        asm.load(Size::Q, Reg::RDX, cpu(field::FETCH_CONTEXT));
+        asm.alu(Alu::Or, Size::Q, Reg::RDX, Reg::R13);
+        asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, at(Reg::RCX, 0));
+        let unknown = asm.jcc_hole(Cond::NotEqual);
+        asm.load(Size::W, Reg::RAX, frame(place::PAGE));
+        asm.alu_load(Alu::Cmp, Size::W, Reg::RAX, at(Reg::RCX, 8));
+        [unknown, asm.jcc_hole(Cond::NotEqual)]
+    }
 }
 
 fn dcbz(b: &mut Block<'_>, w: Word) -> bool {

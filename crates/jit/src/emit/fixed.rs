@@ -2,8 +2,8 @@
 
 use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Reg, Shift, Size, at, indexed};
-use crate::frame::{field, place};
-use crate::stubs::{cpu, frame};
+use crate::frame::place;
+use crate::stubs::frame;
 use isa::Word;
 
 pub const ROWS: &[(&str, Emit)] = &[
@@ -51,8 +51,6 @@ pub const ROWS: &[(&str, Emit)] = &[
     ("twi", |b, w| trap(b, w, Size::W, Some(w.si() as i32))),
     ("td", |b, w| trap(b, w, Size::Q, None)),
     ("tdi", |b, w| trap(b, w, Size::Q, Some(w.si() as i32))),
-    ("mfspr", mfspr),
-    ("mtspr", mtspr),
     ("mfcr", mfcr),
     ("mfocrf", mfocrf),
     ("mtcrf", mtcrf),
@@ -291,27 +289,6 @@ fn trap(b: &mut Block<'_>, w: Word, size: Size, value: Option<i32>) -> bool {
     true
 }
 
-/// LR and CTR; the others are the interpreter's.
-fn special(w: Word) -> Option<i32> {
-    match w.spr() {
-        8 => Some(field::LR),
-        9 => Some(field::CTR),
-        _ => None,
-    }
-}
-fn mfspr(b: &mut Block<'_>, w: Word) -> bool {
-    let Some(register) = special(w) else { return false };
-    let d = b.fresh();
-    b.asm.load(Size::Q, d, cpu(register));
-    b.set(w.rt(), d);
-    true
-}
-fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
-    let Some(register) = special(w) else { return false };
-    let s = b.get(w.rs());
-    b.asm.store(Size::Q, cpu(register), s);
-    true
-}
 fn mfcr(b: &mut Block<'_>, w: Word) -> bool {
     let d = b.fresh();
     b.asm.load(Size::Q, Reg::RAX, frame(place::CR));

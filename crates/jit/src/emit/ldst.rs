@@ -9,10 +9,6 @@ use cpu::mmu::MicroTlb;
 use fabric::memory::{PAGE_SHIFT, WRITABLE};
 use isa::Word;
 
-/// log2 of the page size of the data view that emitted code probes. The
-/// architected page size of the kernels we run is 64 KiB; a CPU that uses
-/// pages of 4 KiB stays in the interpreter, see `tier`.
-pub const VIEW_SHIFT: u32 = 16;
 /// The views, from RBP.
 pub const READS: i32 = 0;
 const WRITES: i32 = (MicroTlb::ENTRIES * 16) as i32;
@@ -129,13 +125,13 @@ fn keep(b: &mut Block<'_>, update: bool) -> Option<Reg> {
 /// RAX, an effective address, becomes a real one if all `len` bytes lie in
 /// one page that the view knows; else the hole is taken.
 pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
-    let asm = &mut *b.asm;
+    let (asm, shift) = (&mut *b.asm, b.view_shift);
     asm.mov(Size::W, Reg::RCX, Reg::RAX);
-    asm.shift(Shift::Shr, Size::W, Reg::RCX, VIEW_SHIFT - 4);
+    asm.shift(Shift::Shr, Size::W, Reg::RCX, shift - 4);
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
     // The tag of the last byte: another one if the access crosses the page.
     asm.lea(Reg::RDX, at(Reg::RAX, len - 1));
-    asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << VIEW_SHIFT);
+    asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
     asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
     asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, indexed(Reg::RBP, Reg::RCX, view));
     let miss = asm.jcc_hole(Cond::NotEqual);

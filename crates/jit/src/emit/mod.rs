@@ -12,15 +12,15 @@ mod fixed;
 mod ldst;
 mod regs;
 mod rotate;
+mod system;
 mod vldst;
 
 use crate::asm::{Alu, Asm, Cond, Hole, Reg, Size, at};
 use crate::frame::{field, place};
 use crate::stubs::{Stubs, cpu, frame};
+use cpu::msr;
 use isa::{OpId, Word};
 use regs::Regs;
-
-pub use ldst::VIEW_SHIFT;
 
 /// Most instructions of a block.
 pub const LONGEST: usize = 64;
@@ -40,8 +40,7 @@ struct Row {
 }
 
 /// Rows after which the run loop looks, or that usually branch.
-const ENDS: &[&str] =
-    &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "mtmsrd", "stop", "firmware", "bctar"];
+const ENDS: &[&str] = &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "stop", "firmware", "bctar"];
 
 /// An instruction of a block.
 #[derive(Clone, Copy)]
@@ -56,8 +55,16 @@ pub struct Rows(Vec<Row>);
 impl Rows {
     /// Looks up every row by its name.
     pub fn new() -> Rows {
-        let lists =
-            [fixed::ROWS, carry::ROWS, rotate::ROWS, branch::ROWS, ldst::ROWS, vldst::ROWS, atomic::ROWS];
+        let lists = [
+            fixed::ROWS,
+            carry::ROWS,
+            rotate::ROWS,
+            branch::ROWS,
+            ldst::ROWS,
+            vldst::ROWS,
+            atomic::ROWS,
+            system::ROWS,
+        ];
         let row = |name: &str| Row {
             emit: lists.iter().copied().flatten().find(|(n, _)| *n == name).map(|(_, emit)| *emit),
             ends: ENDS.contains(&name),
@@ -132,6 +139,8 @@ pub struct Block<'a> {
     stubs: &'a Stubs,
     /// Code places by word of the page.
     entries: &'a [u32],
+    /// log2 of the page size of the data views.
+    view_shift: u32,
     entry: usize,
     start: u32,
     /// Offset of the instruction being emitted.
@@ -153,12 +162,21 @@ pub struct Block<'a> {
 }
 
 /// Emits the block `ops` at `offset` of the page whose code places are `entries`.
-pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, entries: &[u32], offset: u32, ops: &[Op]) {
+pub fn block(
+    rows: &Rows,
+    asm: &mut Asm,
+    stubs: &Stubs,
+    view_shift: u32,
+    entries: &[u32],
+    offset: u32,
+    ops: &[Op],
+) {
     let entry = asm.here();
     let mut block = Block {
         asm,
         stubs,
         entries,
+        view_shift,
         entry,
         start: offset,
         offset,
@@ -234,6 +252,19 @@ impl Block<'_> {
         let byte = facility.trailing_zeros() / 8;
         self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (facility >> (8 * byte)) as u8);
         Some(self.asm.jcc_hole(Cond::Equal))
+    }
+
+    /// A hole that is taken in problem state; `None` if it is known not to be
+    /// it. The instruction gives it to [`Self::unless`].
+    fn privileged(&mut self) -> Option<Hole> {
+        if self.facilities & msr::PR != 0 {
+            return None;
+        }
+        // Stands for "PR is off": no facility has this bit.
+        self.facilities |= msr::PR;
+        let byte = msr::PR.trailing_zeros() / 8;
+        self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (msr::PR >> (8 * byte)) as u8);
+        Some(self.asm.jcc_hole(Cond::NotEqual))
     }
 
     /// The target of a branch by `displacement` from this instruction.
