@@ -80,7 +80,7 @@ impl Cpu {
         self.fpscr = v | when(v & INVALID != 0, VX) | when(v & enables_of(v) != 0, FEX);
     }
     /// Sets sticky exception bits, and FX if one was not set before.
-    pub(crate) fn fp_sticky(&mut self, flags: u64) {
+    pub fn fp_sticky(&mut self, flags: u64) {
         let flags = flags & EXCEPTIONS;
         if flags & !self.fpscr != 0 {
             self.set_fpscr(self.fpscr | flags | FX);

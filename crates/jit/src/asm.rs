@@ -5,6 +5,10 @@
 //! the fast one (dynasmrt) has a licence that deny.toml does not allow.
 //! Encodings: AMD64 Architecture Programmer's Manual, volume 3.
 
+mod vex;
+
+pub use vex::{Vex, op};
+
 /// A 64-bit general-purpose register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reg(pub u8);
@@ -92,6 +96,8 @@ pub enum Cond {
     Above = 7,
     Sign = 8,
     NotSign = 9,
+    Parity = 10,
+    NotParity = 11,
     Less = 12,
     GreaterEqual = 13,
     LessEqual = 14,
@@ -111,6 +117,8 @@ impl Cond {
             Above => BelowEqual,
             Sign => NotSign,
             NotSign => Sign,
+            Parity => NotParity,
+            NotParity => Parity,
             Less => GreaterEqual,
             GreaterEqual => Less,
             LessEqual => Greater,

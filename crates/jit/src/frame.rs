@@ -1,5 +1,6 @@
 //! What emitted code works on besides the CPU, and the functions it calls.
 
+use crate::fpu::Fpu;
 use cpu::exec::{Handler, Step};
 use cpu::mmu::MicroTlb;
 use cpu::state::{Reservation, xer};
@@ -71,6 +72,7 @@ pub struct Frame {
     stop_at: u64,
     pub trap: Trap,
     pub panic: Option<Box<dyn Any + Send>>,
+    pub fpu: Fpu,
 }
 
 /// Displacements from R15.
@@ -95,6 +97,7 @@ pub mod place {
     pub const EXEC_VIEW: i32 = offset_of!(Frame, exec_view) as i32;
     pub const STEP: i32 = offset_of!(Frame, step) as i32;
     pub const ACCESS: i32 = offset_of!(Frame, access) as i32;
+    pub const FPU: i32 = offset_of!(Frame, fpu) as i32;
     pub const CPU: i32 = offset_of!(Frame, cpu) as i32;
 }
 
@@ -130,7 +133,7 @@ pub mod field {
 }
 
 impl Frame {
-    pub fn new() -> Frame {
+    pub fn new(fpu: Fpu) -> Frame {
         use std::ptr::{null, null_mut};
         Frame {
             cpu: null_mut(),
@@ -159,6 +162,7 @@ impl Frame {
             stop_at: 0,
             trap: Trap::Interrupt,
             panic: None,
+            fpu,
         }
     }
 
@@ -175,6 +179,7 @@ impl Frame {
         self.data_view = cpu.micro.data_view();
         self.exec_view = cpu.micro.exec_view();
         self.load_cr(cpu);
+        self.fpu.load(cpu);
         self.env = std::ptr::from_mut(env).cast();
         self.cpu = cpu;
     }
@@ -195,11 +200,15 @@ impl Frame {
             cpu.cr = pack(self.cr);
         }
         let handler = self.handlers[op as usize];
+        #[cfg(test)]
+        crate::tests::count_call(op);
+        self.fpu.before(cpu, env, op);
         // No frame of emitted code can be unwound.
         let step = catch_unwind(AssertUnwindSafe(|| handler(cpu, env, word)));
         if with_cr {
             self.load_cr(cpu);
         }
+        self.fpu.after(cpu, op);
         let Ok(step) = step.map_err(|panic| self.panic = Some(panic)) else {
             self.exit = Exit::Panic as u32;
             return 1;
@@ -243,6 +252,30 @@ extern "C" fn step(frame: *mut Frame, word: u32, op: u32) -> u32 {
 extern "C" fn access(frame: *mut Frame, word: u32, op: u32) -> u32 {
     // SAFETY: as in `step`.
     unsafe { &mut *frame }.call(Word(word), op, false)
+}
+
+/// PE of MXCSR.
+const PRECISION: u32 = 1 << 5;
+
+/// True if the host rounded a result since [`clear_inexact`].
+pub fn inexact() -> bool {
+    mxcsr() & PRECISION != 0
+}
+/// Clears the sticky bit that [`inexact`] reads.
+pub fn clear_inexact() {
+    let value = mxcsr();
+    if value & PRECISION != 0 {
+        let value = value & !PRECISION;
+        // SAFETY: reads 4 bytes at a valid address; only a sticky bit changes,
+        // of which neither Rust nor C code of this process knows.
+        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &value, options(nostack, preserves_flags)) };
+    }
+}
+fn mxcsr() -> u32 {
+    let mut value = 0u32;
+    // SAFETY: writes 4 bytes at a valid address.
+    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut value, options(nostack, preserves_flags)) };
+    value
 }
 
 /// CR with a byte for each field, field 0 first.

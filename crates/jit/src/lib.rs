@@ -19,6 +19,8 @@ mod buffer;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod emit;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod fpu;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod frame;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod stubs;

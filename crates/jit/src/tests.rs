@@ -10,6 +10,10 @@ use fabric::hash::StateHasher;
 use fabric::memory::Store;
 use fabric::{GuestMemory, Rng};
 
+mod simd;
+
+pub use simd::count_call;
+
 const MEMORY: u64 = 1 << 17;
 /// Interrupt vectors lie in the code, so that every trap goes on with it.
 const CODE_WORDS: u64 = 0x4000 / 4;
@@ -153,12 +157,17 @@ fn compare(seed: u64) -> Result<(), String> {
             let (i, t) = (&interpreted.cpu, &translated.cpu);
             let gprs: Vec<_> =
                 (0..32).filter(|&r| i.gpr[r] != t.gpr[r]).map(|r| (r, i.gpr[r], t.gpr[r])).collect();
+            let vsrs: Vec<_> =
+                (0..64).filter(|&r| i.vsr(r) != t.vsr(r)).map(|r| (r, i.vsr(r), t.vsr(r))).collect();
             return Err(format!(
-                "seed {seed}, slice {n} from {start:#x}: exits {:?} {:?}, memory equal: {}, GPRs {gprs:x?}, \
+                "seed {seed}, slice {n} from {start:#x}: exits {:?} {:?}, memory equal: {}, GPRs {gprs:x?}, VSRs {vsrs:x?}, \
+                 fpscr {:#x} {:#x}, \
                  cia {:#x} {:#x}, retired {} {}, cr {:#x} {:#x}, xer {:#x} {:#x}, lr {:#x} {:#x}, ctr {:#x} {:#x}",
                 a.0,
                 b.0,
                 a.2 == b.2,
+                i.fpscr,
+                t.fpscr,
                 i.cia,
                 t.cia,
                 i.retired,

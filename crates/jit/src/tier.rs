@@ -4,6 +4,7 @@ use crate::Threshold;
 use crate::asm::{Asm, displacement};
 use crate::buffer::{Buffer, serialize};
 use crate::emit::{self, Op, Rows};
+use crate::fpu::Fpu;
 use crate::frame::{Exit, Frame, pack};
 use crate::stubs::Stubs;
 use cpu::{CodeCache, Cpu, Env, Progress, Translator};
@@ -65,6 +66,11 @@ fn suitable() -> bool {
     use std::arch::is_x86_feature_detected as has;
     has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt")
 }
+/// Whether it has what inline floating point and vectors use.
+fn vectors() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx2") && has!("fma")
+}
 
 impl Tier {
     pub fn new(threshold: Threshold) -> Option<Tier> {
@@ -74,10 +80,11 @@ impl Tier {
             Threshold::Drawn(seed) => Heat::Drawn(Rng::named(seed, "threshold")),
             Threshold::Times(times) => Heat::Times(times),
         };
-        let mut frame = Box::new(Frame::new());
+        let rows = Rows::new(vectors());
+        let mut frame = Box::new(Frame::new(Fpu::new(rows.looks())));
         frame.code = buffer.address(0);
         Some(Tier {
-            rows: Rows::new(),
+            rows,
             buffer,
             stubs,
             pages: vec![],
@@ -180,6 +187,7 @@ impl Tier {
         let enter = unsafe { transmute::<*const u8, Enter>(self.buffer.address(self.stubs.enter)) };
         enter(frame, self.buffer.address(place));
         cpu.cr = pack(frame.cr);
+        frame.fpu.unload(cpu, env);
         match frame.exit {
             x if x == Exit::Look as u32 => Exit::Look,
             x if x == Exit::NoBlock as u32 => Exit::NoBlock,

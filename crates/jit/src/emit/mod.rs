@@ -9,13 +9,18 @@ mod branch;
 mod carry;
 mod condition;
 mod fixed;
+mod float;
+mod lanes;
 mod ldst;
 mod regs;
 mod rotate;
+mod scalar;
 mod system;
+mod vector;
 mod vldst;
 
 use crate::asm::{Alu, Asm, Cond, Hole, Reg, Size, at};
+use crate::fpu::{Looks, Slots, looks};
 use crate::frame::{field, place};
 use crate::stubs::{Stubs, cpu, frame};
 use cpu::msr;
@@ -37,10 +42,21 @@ struct Row {
     emit: Option<Emit>,
     /// Control seldom goes on behind it.
     ends: bool,
+    /// What a call of it does with the state of [`crate::fpu::Fpu`].
+    looks: Looks,
+    /// If it is recorded there, with which operands.
+    slots: Slots,
 }
 
 /// Rows after which the run loop looks, or that usually branch.
 const ENDS: &[&str] = &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "stop", "firmware", "bctar"];
+
+/// The rows of floating point and vectors that have an emitter.
+#[cfg(test)]
+pub fn simd_rows() -> Vec<&'static str> {
+    let plain = [scalar::ROWS, vector::ROWS, lanes::ROWS].concat();
+    plain.iter().map(|row| row.0).chain(float::ROWS.iter().map(|row| row.0)).collect()
+}
 
 /// An instruction of a block.
 #[derive(Clone, Copy)]
@@ -54,7 +70,9 @@ pub struct Rows(Vec<Row>);
 
 impl Rows {
     /// Looks up every row by its name.
-    pub fn new() -> Rows {
+    ///
+    /// Without `vectors` (AVX2 and FMA) floating point and vectors are calls.
+    pub fn new(vectors: bool) -> Rows {
         let lists = [
             fixed::ROWS,
             carry::ROWS,
@@ -65,11 +83,30 @@ impl Rows {
             atomic::ROWS,
             system::ROWS,
         ];
-        let row = |name: &str| Row {
-            emit: lists.iter().copied().flatten().find(|(n, _)| *n == name).map(|(_, emit)| *emit),
-            ends: ENDS.contains(&name),
+        let simd: &[_] = if vectors { &[scalar::ROWS, vector::ROWS, lanes::ROWS] } else { &[] };
+        let row = |row: &&isa::Row| {
+            let named = |(name, _): &&(&str, Emit)| *name == row.name;
+            let inline = lists.iter().chain(simd).copied().flatten().find(named);
+            let scalar = float::ROWS.iter().find(|(name, ..)| vectors && *name == row.name);
+            let vector = vector::ROWS.iter().any(|r| named(&r));
+            Row {
+                emit: scalar.map(|(_, _, emit)| *emit).or(inline.map(|(_, emit)| *emit)),
+                ends: ENDS.contains(&row.name),
+                looks: looks(row, scalar.is_some(), vector),
+                slots: scalar.map_or(0, |(_, slots, _)| *slots),
+            }
         };
-        Rows(isa::rows().iter().map(|r| row(r.name)).collect())
+        Rows(isa::rows().iter().map(row).collect())
+    }
+    /// Whether what `op` records is overwritten by `next` in every case: then
+    /// the interpreter's function does so too.
+    fn overwrites(&self, op: Op, next: Op) -> bool {
+        let (a, b) = (isa::rows()[op.id.0 as usize].group, isa::rows()[next.id.0 as usize].group);
+        a == b && self.0[next.id.0 as usize].looks == Looks::Overwrites && float::inline(next.id, next.word)
+    }
+    /// What [`crate::fpu::Fpu`] has to know of every row.
+    pub fn looks(&self) -> Vec<(Looks, Slots)> {
+        self.0.iter().map(|row| (row.looks, row.slots)).collect()
     }
     /// The block that begins at `offset` of a page; `word` gives its words.
     pub fn scan(&self, offset: u32, word: impl Fn(u32) -> Option<Word>, ops: &mut Vec<Op>) {
@@ -148,6 +185,8 @@ pub struct Block<'a> {
     op: Op,
     /// Instructions behind it in the block.
     behind: u32,
+    /// The next one overwrites what this one would record for the FPSCR.
+    overwritten: bool,
     regs: Regs,
     cold: Vec<Cold>,
     /// Left by the instruction before, and by this one.
@@ -182,12 +221,13 @@ pub fn block(
         offset,
         op: ops[0],
         behind: 0,
+        overwritten: false,
+        facilities: 0,
         regs: Regs::default(),
         cold: vec![],
         flags: None,
         new_flags: None,
         straddles: None,
-        facilities: 0,
         ended: false,
     };
     block.asm.alu_imm(Alu::Sub, Size::Q, Reg::R14, ops.len() as i32);
@@ -195,6 +235,7 @@ pub fn block(
     for (i, op) in ops.iter().enumerate() {
         (block.op, block.offset) = (*op, offset + 4 * i as u32);
         block.behind = (ops.len() - 1 - i) as u32;
+        block.overwritten = ops.get(i + 1).is_some_and(|next| rows.overwrites(*op, *next));
         block.instruction(&rows.0[op.id.0 as usize]);
     }
     if !block.ended {
