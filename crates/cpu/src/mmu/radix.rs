@@ -26,6 +26,9 @@ pub const EAA_WRITE: u64 = 2;
 /// Execute.
 pub const EAA_EXEC: u64 = 1;
 
+/// The bits of a leaf that say where and which accesses lead.
+pub const MEANING: u64 = RPN | 0x30 | EAA_PRIV | EAA_READ | EAA_WRITE | EAA_EXEC;
+
 /// A translated page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leaf {

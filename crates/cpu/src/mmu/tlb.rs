@@ -40,10 +40,9 @@ impl TlbEntry {
     pub fn cache_inhibited(&self) -> bool {
         self.pte & radix::ATT_CI != 0
     }
-    /// Equals `other` but for reference and change.
+    /// Leads every access to where `other` does.
     pub(super) fn translates_as(&self, other: &TlbEntry) -> bool {
-        (self.ea, self.shift) == (other.ea, other.shift)
-            && (self.pte ^ other.pte) & !(radix::R | radix::C) == 0
+        (self.ea, self.shift) == (other.ea, other.shift) && (self.pte ^ other.pte) & radix::MEANING == 0
     }
     /// Permits an access in the state of `msr`.
     pub fn permits(&self, access: Access, msr: u64) -> bool {
@@ -52,7 +51,7 @@ impl TlbEntry {
 }
 
 /// Page sizes, most used first, with the number of entries of each.
-const ARRAYS: [(u32, usize); 4] = [(16, 2048), (21, 512), (30, 16), (12, 2048)];
+const ARRAYS: [(u32, usize); 4] = [(16, 2048), (21, 1024), (30, 16), (12, 2048)];
 
 /// Entries that are compared together; divides the number of entries.
 const GROUP: usize = 16;
@@ -102,9 +101,12 @@ impl Default for Tlb {
     }
 }
 
+/// Neighbours never meet. Linux's kernel has four regions of 2^49 bytes or
+/// more, and in each uses large pages from its start on.
 fn slot(array: usize, ea: u64, pid: u32) -> usize {
     let (shift, n) = ARRAYS[array];
-    let page = (ea & 0x3FFF_FFFF_FFFF_FFFF) >> shift;
+    let region = (ea >> 49 & 7) * 0x80;
+    let page = ((ea & 0x3FFF_FFFF_FFFF_FFFF) >> shift) ^ region;
     ((page ^ (page >> 11) ^ (pid as u64 * 0x9E5)) as usize ^ (ea >> 62) as usize) & (n - 1)
 }
 
