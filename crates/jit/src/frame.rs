@@ -1,5 +1,6 @@
 //! What emitted code works on besides the CPU, and the functions it calls.
 
+use crate::emit::POOL;
 use crate::fpu::Fpu;
 use cpu::exec::{Handler, Step};
 use cpu::mmu::MicroTlb;
@@ -70,6 +71,8 @@ pub struct Frame {
     pub view_shift: u32,
     /// `micro.stop_at` when emitted code was entered.
     stop_at: u64,
+    /// Values of compares while a function is called.
+    kept: [u64; POOL.len()],
     pub trap: Trap,
     pub panic: Option<Box<dyn Any + Send>>,
     pub fpu: Fpu,
@@ -98,6 +101,7 @@ pub mod place {
     pub const STEP: i32 = offset_of!(Frame, step) as i32;
     pub const ACCESS: i32 = offset_of!(Frame, access) as i32;
     pub const FPU: i32 = offset_of!(Frame, fpu) as i32;
+    pub const KEPT: i32 = offset_of!(Frame, kept) as i32;
     pub const CPU: i32 = offset_of!(Frame, cpu) as i32;
 }
 
@@ -160,6 +164,7 @@ impl Frame {
             handlers: cpu::exec::handlers(),
             view_shift: 16,
             stop_at: 0,
+            kept: [0; POOL.len()],
             trap: Trap::Interrupt,
             panic: None,
             fpu,

@@ -28,6 +28,37 @@ fn setting(name: &str, default: u64) -> u64 {
 /// Rows that lead away for good, or stop the thread.
 const RARE: &[&str] = &["rfid", "hrfid", "rfscv", "mtmsr", "mtmsrd", "stop", "scv", "sc", "firmware"];
 
+/// What loops are made of.
+const TIGHT: &[&str] = &[
+    "addi", "add", "subf", "or", "and", "rlwinm", "rldicl", "andi", "cmp", "cmpi", "cmpl", "cmpli", "cmp",
+    "cmpi", "isel", "bc", "bc", "bc", "b", "lbz", "lwz", "ld", "ldu", "stb", "stw", "std", "stdu", "mcrf",
+    "mfcr", "cror", "mfspr", "mtspr", "twi",
+];
+
+/// A word of a loop over few registers and two CR fields, with short branches.
+fn tight(rng: &mut Rng) -> u32 {
+    let name = TIGHT[rng.below(TIGHT.len() as u64) as usize];
+    let row = isa::rows().iter().find(|row| row.name == name).expect("a row of this name");
+    let mut bits = rng.next_u64() as u32;
+    // GPRs 0 to 7 in each of the three places; small displacements.
+    bits &= !(0x18 << 21 | 0x18 << 16 | if name.starts_with("rl") { 0 } else { 0x18 << 11 });
+    match name {
+        "b" => bits = 4 * rng.below(12) as u32,
+        "bc" => {
+            let back = rng.below(3) == 0;
+            let kind = [4, 12, 16, 0, 8, 20][rng.below(8).min(5) as usize];
+            let bi = [0, 1, 2, 3, 4, 6][rng.below(6) as usize];
+            let distance = 4 * (1 + rng.below(16) as u32);
+            let displacement = if back { distance.wrapping_neg() & 0xFFFC } else { distance };
+            bits = kind << 21 | bi << 16 | displacement;
+        }
+        "cmp" | "cmpl" | "cmpi" | "cmpli" => bits = bits & !(7 << 23) | (bits >> 3 & 1) << 23,
+        "mfspr" | "mtspr" => bits = bits & !0x001F_F800 | (8 + (bits & 1)) << 16,
+        _ => {}
+    }
+    row.value | bits & !row.mask
+}
+
 /// A word of a random row; loads and stores stay near their base, branches
 /// near themselves.
 fn word(rng: &mut Rng) -> u32 {
@@ -141,7 +172,11 @@ fn compare(seed: u64) -> Result<(), String> {
     let mut rng = Rng::named(seed, "program");
     let mut program = vec![];
     while program.len() < CODE_WORDS as usize {
-        program.extend(words(&mut rng));
+        if seed % 4 < 2 {
+            program.extend(words(&mut rng));
+        } else {
+            program.push(tight(&mut rng));
+        }
     }
     program.truncate(CODE_WORDS as usize);
     let threshold = if seed.is_multiple_of(2) { Threshold::Times(0) } else { Threshold::Drawn(seed) };

@@ -134,15 +134,7 @@ impl Tier {
         let place = self.buffer.used();
         self.asm.restart(place);
         let entries = &mut self.pages[id as usize].entries;
-        emit::block(
-            &self.rows,
-            &mut self.asm,
-            &self.stubs,
-            self.frame.view_shift,
-            &entries[..],
-            offset,
-            &self.ops,
-        );
+        emit::block(&self.rows, &mut self.asm, &self.stubs, self.frame.view_shift, &entries[..], &self.ops);
         self.buffer.append(self.asm.bytes());
         entries[offset as usize >> 2] = place as u32;
         serialize();

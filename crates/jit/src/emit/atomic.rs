@@ -2,7 +2,7 @@
 //! that look at a translation alone.
 
 use super::ldst::{self, Form};
-use super::{Block, Cold, Emit};
+use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
 use crate::frame::{field, place};
 use crate::stubs::{ENTRY_SHIFT, cpu, frame};
@@ -86,7 +86,7 @@ fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
 /// left to do; a view that does not know this page leads to the run loop.
 fn isync(b: &mut Block<'_>, _: Word) -> bool {
     let holes = b.unknown_page();
-    b.cold.push(Cold::Refetch { holes, offset: b.offset, rest: b.behind });
+    b.refetch_if(holes);
     true
 }
 

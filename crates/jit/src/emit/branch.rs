@@ -1,6 +1,7 @@
 //! Branches and condition-register logic.
 
-use super::{Block, Emit, Target};
+use super::flow::Target;
+use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Reg, Shift, Size, at};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
@@ -24,15 +25,32 @@ pub const ROWS: &[(&str, Emit)] = &[
 
 const ALWAYS: usize = 20;
 
-/// Whether a block ends with this branch: one that is always taken, or one
-/// back to a loop, whose taken way is the usual one.
-pub fn ends_block(id: OpId, w: Word) -> bool {
-    match isa::rows()[id.0 as usize].name {
-        "b" => true,
-        "bc" => w.bo() & ALWAYS == ALWAYS || !w.aa() && (w.bd() as i64) <= 0,
-        "bclr" | "bcctr" => w.bo() & ALWAYS == ALWAYS,
-        _ => false,
+/// Where control goes from an instruction at an offset of a page.
+#[derive(Clone, Copy, Default)]
+pub struct Way {
+    /// To a later or an earlier instruction of the page.
+    pub forward: Option<u32>,
+    pub back: Option<u32>,
+    /// It seldom goes on behind the instruction.
+    pub ends: bool,
+}
+
+/// A branch back is one of a loop, whose taken way is the usual one.
+pub fn way(id: OpId, w: Word, offset: u32) -> Way {
+    let always = w.bo() & ALWAYS == ALWAYS;
+    let (displacement, ends) = match isa::rows()[id.0 as usize].name {
+        "b" => (w.li() as i64, true),
+        "bc" => (w.bd() as i64, always),
+        "bclr" | "bcctr" => return Way { ends: always, ..Way::default() },
+        _ => return Way::default(),
+    };
+    let to = i64::from(offset) + displacement;
+    if w.aa() || !(0..0x1000).contains(&to) {
+        return Way { ends, ..Way::default() };
     }
+    let back = displacement <= 0;
+    let to = Some(to as u32);
+    Way { forward: to.filter(|_| !back), back: to.filter(|_| back), ends: ends || back }
 }
 
 fn b(block: &mut Block<'_>, w: Word) -> bool {
@@ -41,33 +59,19 @@ fn b(block: &mut Block<'_>, w: Word) -> bool {
     }
     let target = if w.aa() { Target::Absolute(w.li()) } else { block.relative(w.li() as i32) };
     block.goto(target);
-    block.ended = true;
     true
 }
 
 /// LR = the next address. Leaves the flags.
 fn link(block: &mut Block<'_>) {
-    block.asm.lea(Reg::RAX, at(Reg::R13, block.offset as i32 + 4));
+    block.asm.lea(Reg::RAX, at(Reg::R13, block.op.offset as i32 + 4));
     block.asm.store(Size::Q, cpu(field::LR), Reg::RAX);
 }
 
 /// The host's condition for "the CR bit is as BO wants it", and the code for it.
 fn condition(block: &mut Block<'_>, w: Word) -> Cond {
-    let (bi, wanted) = (w.bi(), w.bo() & 8 != 0);
-    let fused =
-        block.flags.filter(|flags| flags.field == bi >> 2).and_then(|flags| match (bi & 3, flags.signed) {
-            (0, true) => Some(Cond::Less),
-            (0, false) => Some(Cond::Below),
-            (1, true) => Some(Cond::Greater),
-            (1, false) => Some(Cond::Above),
-            (2, _) => Some(Cond::Equal),
-            _ => None,
-        });
-    let holds = fused.unwrap_or_else(|| {
-        block.test_cr_bit(bi);
-        Cond::NotEqual
-    });
-    if wanted { holds } else { holds.negated() }
+    let holds = block.cr_bit_is_set(w.bi());
+    if w.bo() & 8 != 0 { holds } else { holds.negated() }
 }
 
 /// Decrements CTR; the host's condition for "it is as BO wants it".
@@ -83,24 +87,24 @@ fn bc(block: &mut Block<'_>, w: Word) -> bool {
     }
     let (counts, tests) = (w.bo() & 4 == 0, w.bo() & 16 == 0);
     match (counts, tests) {
-        (false, false) => {
-            block.goto(target);
-            block.ended = true;
-        }
+        (false, false) => block.goto(target),
         (true, false) => {
             let cond = count(block, w);
-            block.goto_if(cond, target);
+            block.goto_if(cond, target, true);
         }
         (false, true) => {
             let cond = condition(block, w);
-            block.goto_if(cond, target);
+            block.goto_if(cond, target, true);
+            // Neither the branch nor what is behind it changes the flags.
+            block.new_flags = block.flags;
         }
         (true, true) => {
+            block.settle(1 << (w.bi() >> 2));
             let cond = count(block, w);
             block.flags = None;
             let not = block.asm.jcc_hole(cond.negated());
             let cond = condition(block, w);
-            block.goto_if(cond, target);
+            block.goto_if(cond, target, false);
             block.asm.fill(not);
         }
     }
@@ -122,6 +126,7 @@ fn indirect(block: &mut Block<'_>, w: Word, register: i32, counts: bool) -> bool
         block.asm.jcc_hole(cond.negated())
     });
     block.refund(block.behind);
+    block.store_state(&block.state());
     block.asm.mov(Size::Q, Reg::RAX, Reg::RDX);
     block.asm.alu_imm(Alu::And, Size::Q, Reg::RAX, -4);
     block.asm.jmp(block.stubs.dispatch);
@@ -131,6 +136,7 @@ fn indirect(block: &mut Block<'_>, w: Word, register: i32, counts: bool) -> bool
 }
 
 fn mcrf(block: &mut Block<'_>, w: Word) -> bool {
+    block.settle(1 << w.bfa() | 1 << w.bf());
     block.asm.load8z(Reg::RAX, frame(place::CR + w.bfa() as i32));
     block.asm.store8(frame(place::CR + w.bf() as i32), Reg::RAX);
     true
@@ -144,6 +150,7 @@ fn cr_bit(block: &mut Block<'_>, reg: Reg, bit: usize) {
 
 /// `CR[BT] = CR[BA] op CR[BB]`, with BB or the result inverted.
 fn cr_logic(block: &mut Block<'_>, w: Word, op: Alu, invert_b: bool, invert: bool) -> bool {
+    block.settle(1 << (w.ba() >> 2) | 1 << (w.bb() >> 2) | 1 << (w.bt() >> 2));
     cr_bit(block, Reg::RAX, w.ba());
     cr_bit(block, Reg::RCX, w.bb());
     if invert_b {

@@ -72,7 +72,7 @@ fn add_imm(b: &mut Block<'_>, w: Word, value: u64) -> bool {
 }
 /// The next address plus the immediate.
 fn addpcis(b: &mut Block<'_>, w: Word) -> bool {
-    let Ok(displacement) = i32::try_from((w.dx() << 16) as i64 + i64::from(b.offset) + 4) else {
+    let Ok(displacement) = i32::try_from((w.dx() << 16) as i64 + i64::from(b.op.offset) + 4) else {
         return false;
     };
     let d = b.fresh();
@@ -243,29 +243,28 @@ fn compare_size(w: Word) -> Size {
 }
 fn compare_imm(b: &mut Block<'_>, w: Word, value: i32, signed: bool) -> bool {
     let a = b.get(w.ra());
-    b.asm.alu_imm(Alu::Cmp, compare_size(w), a, value);
-    b.set_cr(w.bf(), signed);
+    b.compare_with(w.bf(), compare_size(w), signed, a, value);
     true
 }
 fn compare(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
     let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
-    b.asm.alu(Alu::Cmp, compare_size(w), ra, rb);
-    b.set_cr(w.bf(), signed);
+    b.compare(w.bf(), compare_size(w), signed, ra, rb);
     true
 }
 fn isel(b: &mut Block<'_>, w: Word) -> bool {
     let rb = b.get(w.rb());
-    let ra = if w.ra() == 0 {
+    let ra = if w.ra() == 0 { None } else { Some(b.get(w.ra())) };
+    let d = b.fresh();
+    // RAX is lost, and a constant may change the flags: the condition first.
+    let cond = b.cr_bit_is_set(w.rc_reg());
+    let ra = ra.unwrap_or_else(|| {
         b.asm.mov_imm(Reg::RAX, 0);
         Reg::RAX
-    } else {
-        b.get(w.ra())
-    };
-    let d = b.fresh();
+    });
     b.asm.mov(Size::Q, d, rb);
-    b.test_cr_bit(w.rc_reg());
-    b.asm.cmov(Cond::NotEqual, d, ra);
+    b.asm.cmov(cond, d, ra);
     b.set(w.rt(), d);
+    b.new_flags = b.flags;
     true
 }
 /// The interpreter's function raises the interrupt if a condition of TO holds.
@@ -290,6 +289,7 @@ fn trap(b: &mut Block<'_>, w: Word, size: Size, value: Option<i32>) -> bool {
 }
 
 fn mfcr(b: &mut Block<'_>, w: Word) -> bool {
+    b.settle(u8::MAX);
     let d = b.fresh();
     b.asm.load(Size::Q, Reg::RAX, frame(place::CR));
     b.asm.bswap(Size::Q, Reg::RAX);
@@ -304,6 +304,7 @@ fn mfocrf(b: &mut Block<'_>, w: Word) -> bool {
         return false;
     }
     let field = 7 - w.fxm().trailing_zeros();
+    b.settle(1 << field);
     let d = b.fresh();
     b.asm.load8z(d, frame(place::CR + field as i32));
     b.asm.shift(Shift::Shl, Size::W, d, 28 - 4 * field);
@@ -311,6 +312,7 @@ fn mfocrf(b: &mut Block<'_>, w: Word) -> bool {
     true
 }
 fn mtcrf(b: &mut Block<'_>, w: Word) -> bool {
+    b.settle((w.fxm() as u8).reverse_bits());
     let s = b.get(w.rs());
     for field in (0..8).filter(|field| w.fxm() >> (7 - field) & 1 != 0) {
         b.asm.mov(Size::W, Reg::RAX, s);

@@ -1,7 +1,8 @@
 //! Loads and stores: the view of the micro TLB is probed inline; what it does
 //! not know, and every store that needs a look, is the interpreter's.
 
-use super::{Block, Emit, Straddle};
+use super::flow::Straddle;
+use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};

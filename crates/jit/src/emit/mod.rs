@@ -1,15 +1,19 @@
-//! From guest instructions to host code: one pass over a block.
+//! From guest instructions to host code.
 //!
-//! Guest registers that a block uses are kept in host registers, and every
-//! result is stored to the CPU at once. So the CPU is exact wherever a block
-//! can be left, and a host register can be given up at no cost.
+//! A block begins at one place and goes on along the usual way, past branches
+//! that are seldom taken; branches to a later instruction of it stay inside.
+//! It is gone through twice: the first time only to see which registers and CR
+//! fields each instruction uses. Guest registers that it uses are kept in host
+//! registers, see [`regs`]; how it is left, and how loops keep them, [`flow`].
 
 mod atomic;
 mod branch;
 mod carry;
+mod compare;
 mod condition;
 mod fixed;
 mod float;
+mod flow;
 mod lanes;
 mod ldst;
 mod regs;
@@ -19,18 +23,20 @@ mod system;
 mod vector;
 mod vldst;
 
-use crate::asm::{Alu, Asm, Cond, Hole, Reg, Size, at};
+use crate::asm::{Alu, Asm, Cond, Reg, Size};
 use crate::fpu::{Looks, Slots, looks};
-use crate::frame::{field, place};
-use crate::stubs::{Stubs, cpu, frame};
-use cpu::msr;
-use isa::{OpId, Word};
-use regs::Regs;
+use crate::stubs::Stubs;
+use compare::{Compares, Flags};
+use flow::{Cold, Forward, Straddle};
+use isa::{Group, OpId, Word};
+use regs::{NEVER, NextRead, Regs, State};
+
+pub use regs::POOL;
 
 /// Most instructions of a block.
 pub const LONGEST: usize = 64;
 /// Most bytes of host code that a block of them takes, generously.
-pub const LARGEST: usize = 64 << 10;
+pub const LARGEST: usize = 128 << 10;
 
 /// Emits one instruction; false, with nothing emitted, if this form of it has
 /// to be a call of the interpreter's function.
@@ -63,6 +69,8 @@ pub fn simd_rows() -> Vec<&'static str> {
 pub struct Op {
     word: Word,
     id: OpId,
+    /// In the page. Offsets ascend in a block.
+    offset: u32,
 }
 
 /// The instruction table as seen from here.
@@ -111,63 +119,41 @@ impl Rows {
     /// The block that begins at `offset` of a page; `word` gives its words.
     pub fn scan(&self, offset: u32, word: impl Fn(u32) -> Option<Word>, ops: &mut Vec<Op>) {
         ops.clear();
-        for at in (offset..0x1000).step_by(4).take(LONGEST) {
+        // Words of the page that a branch of the block leads to.
+        let mut reached = [0u64; 16];
+        let mut at = offset;
+        while at < 0x1000 && ops.len() < LONGEST {
             let Some(word) = word(at) else { return };
             let Some(id) = isa::decode(word.0) else { return };
-            ops.push(Op { word, id });
-            if self.0[id.0 as usize].ends || branch::ends_block(id, word) {
+            ops.push(Op { word, id, offset: at });
+            if self.0[id.0 as usize].ends {
                 return;
+            }
+            let way = branch::way(id, word, at);
+            if let Some(target) = way.forward {
+                reached[target as usize >> 8] |= 1 << (target >> 2 & 63);
+            }
+            at += 4;
+            let goes_on = at < 0x1000 && reached[at as usize >> 8] >> (at >> 2 & 63) & 1 != 0;
+            match (way.ends, way.forward) {
+                (true, Some(target)) if !goes_on => at = target,
+                (true, None) if !goes_on => return,
+                _ => {}
             }
         }
     }
 }
 
-/// Where a branch leads.
-#[derive(Clone, Copy)]
-enum Target {
-    /// To an offset of this page.
-    Page(u32),
-    /// To another page, relative to the start of this one.
-    Away(i32),
-    /// To an address.
-    Absolute(u64),
-}
-
-/// Code that is rarely executed: it stands behind the block.
-enum Cold {
-    /// The interpreter's function instead of the inline code.
-    Call {
-        holes: Vec<Hole>,
-        straddles: Option<Straddle>,
-        op: Op,
-        offset: u32,
-        rest: u32,
-        back: usize,
-        regs: Regs,
-        access: bool,
-    },
-    /// A branch out of the middle of the block.
-    Taken { hole: Hole, rest: u32, target: Target },
-    /// The fetch view has to be asked for the instruction behind `offset`.
-    Refetch { holes: [Hole; 2], offset: u32, rest: u32 },
-    /// A jump to a block that does not exist yet.
-    Link { hole: Hole, offset: u32 },
-}
-
-/// An unaligned store of `len` bytes at RAX: it goes on at `back` if it lies
-/// within a page of 4 KiB.
-#[derive(Clone, Copy)]
-struct Straddle {
-    hole: Hole,
-    back: usize,
-    len: i32,
-}
-
-/// A compare whose flags the host still has.
-#[derive(Clone, Copy)]
-struct Flags {
-    field: usize,
-    signed: bool,
+/// What an instruction asks of the allocator.
+#[derive(Clone, Copy, Default)]
+struct Use {
+    reads: u32,
+    writes: u32,
+    /// CR fields that a compare sets, and that are needed in memory.
+    written: u8,
+    asked: u8,
+    /// It is a call: host registers are lost.
+    call: bool,
 }
 
 /// A block being emitted.
@@ -178,17 +164,28 @@ pub struct Block<'a> {
     entries: &'a [u32],
     /// log2 of the page size of the data views.
     view_shift: u32,
+    ops: &'a [Op],
     entry: usize,
-    start: u32,
-    /// Offset of the instruction being emitted.
-    offset: u32,
+    /// The instruction being emitted, and its place in `ops`.
     op: Op,
+    index: usize,
     /// Instructions behind it in the block.
     behind: u32,
     /// The next one overwrites what this one would record for the FPSCR.
     overwritten: bool,
     regs: Regs,
+    /// Compares whose CR field is not stored; as of the instruction's begin.
+    compares: Compares,
+    compares_before: Compares,
+    /// CR fields that this instruction sets by a compare, and asks for.
+    written: u8,
+    asked: u8,
+    /// By instruction: when each GPR is read next, and which CR fields are set
+    /// again before anybody asks for them.
+    next: Vec<NextRead>,
+    dead: Vec<u8>,
     cold: Vec<Cold>,
+    forward: Vec<Forward>,
     /// Left by the instruction before, and by this one.
     flags: Option<Flags>,
     new_flags: Option<Flags>,
@@ -198,230 +195,164 @@ pub struct Block<'a> {
     facilities: u64,
     /// Control does not go on behind this instruction.
     ended: bool,
+    /// A branch leads back to the start. Then the block is emitted twice, and
+    /// the second copy, at `loop_place`, begins with registers loaded.
+    loops: bool,
+    loop_place: Option<usize>,
+    loop_state: Option<State>,
+    /// Compares are kept from turn to turn of a loop; some way back cannot.
+    keeps_around: bool,
+    mismatch: bool,
 }
 
-/// Emits the block `ops` at `offset` of the page whose code places are `entries`.
-pub fn block(
-    rows: &Rows,
-    asm: &mut Asm,
-    stubs: &Stubs,
-    view_shift: u32,
-    entries: &[u32],
-    offset: u32,
-    ops: &[Op],
-) {
+/// Emits the block `ops` of the page whose code places are `entries`.
+pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries: &[u32], ops: &[Op]) {
     let entry = asm.here();
-    let mut block = Block {
-        asm,
-        stubs,
-        entries,
-        view_shift,
-        entry,
-        start: offset,
-        offset,
-        op: ops[0],
-        behind: 0,
-        overwritten: false,
-        facilities: 0,
-        regs: Regs::default(),
-        cold: vec![],
-        flags: None,
-        new_flags: None,
-        straddles: None,
-        ended: false,
-    };
-    block.asm.alu_imm(Alu::Sub, Size::Q, Reg::R14, ops.len() as i32);
-    let too_long = block.asm.jcc_hole(Cond::Sign);
-    for (i, op) in ops.iter().enumerate() {
-        (block.op, block.offset) = (*op, offset + 4 * i as u32);
-        block.behind = (ops.len() - 1 - i) as u32;
-        block.overwritten = ops.get(i + 1).is_some_and(|next| rows.overwrites(*op, *next));
-        block.instruction(&rows.0[op.id.0 as usize]);
+    let loops = ops.iter().any(|op| branch::way(op.id, op.word, op.offset).back == Some(ops[0].offset));
+    let mut dry = Block::new(asm, stubs, view_shift, entries, ops);
+    dry.next = vec![[NEVER; 32]; ops.len()];
+    let uses: Vec<Use> = (0..ops.len()).map(|index| dry.instruction(rows, index)).collect();
+    let (next, dead) = foresight(&uses, loops);
+    for keeps_around in [true, false] {
+        asm.restart(entry);
+        let mut block = Block::new(asm, stubs, view_shift, entries, ops);
+        (block.next, block.dead) = (next.clone(), dead.clone());
+        (block.loops, block.keeps_around) = (loops, keeps_around);
+        block.whole(rows);
+        if !block.mismatch {
+            return;
+        }
     }
-    if !block.ended {
-        let next = block.relative(4);
-        block.goto(next);
-    }
-    block.finish();
-    asm.fill(too_long);
-    asm.mov_imm(Reg::RAX, u64::from(offset));
-    asm.mov_imm(Reg::RCX, ops.len() as u64);
-    asm.jmp(stubs.too_long);
 }
 
-impl Block<'_> {
-    fn instruction(&mut self, row: &Row) {
+/// When each GPR is read next, from each instruction on, and which CR fields
+/// are set again behind it before anybody asks for them.
+fn foresight(uses: &[Use], loops: bool) -> (Vec<NextRead>, Vec<u8>) {
+    let mut next = vec![[NEVER; 32]; uses.len()];
+    let mut dead = vec![0; uses.len()];
+    let (mut reads, mut rewritten) = ([NEVER; 32], 0);
+    for turn in (0..1 + usize::from(loops)).rev() {
+        for (i, using) in uses.iter().enumerate().rev() {
+            dead[i] = rewritten;
+            rewritten = (rewritten | using.written) & !using.asked;
+            if using.call {
+                reads = [NEVER; 32];
+            }
+            for (gpr, read) in reads.iter_mut().enumerate() {
+                if using.reads >> gpr & 1 != 0 {
+                    *read = (i + turn * uses.len()) as u8;
+                } else if using.writes >> gpr & 1 != 0 {
+                    *read = NEVER;
+                }
+            }
+            next[i] = reads;
+        }
+    }
+    (next, dead)
+}
+
+impl<'a> Block<'a> {
+    fn new(
+        asm: &'a mut Asm,
+        stubs: &'a Stubs,
+        view_shift: u32,
+        entries: &'a [u32],
+        ops: &'a [Op],
+    ) -> Block<'a> {
+        Block {
+            entry: asm.here(),
+            asm,
+            stubs,
+            entries,
+            view_shift,
+            ops,
+            op: ops[0],
+            index: 0,
+            behind: 0,
+            overwritten: false,
+            regs: Regs::default(),
+            compares: Default::default(),
+            compares_before: Default::default(),
+            written: 0,
+            asked: 0,
+            next: vec![],
+            dead: vec![],
+            cold: vec![],
+            forward: vec![],
+            flags: None,
+            new_flags: None,
+            straddles: None,
+            facilities: 0,
+            ended: false,
+            loops: false,
+            loop_place: None,
+            loop_state: None,
+            keeps_around: false,
+            mismatch: false,
+        }
+    }
+
+    fn whole(&mut self, rows: &Rows) {
+        self.asm.alu_imm(Alu::Sub, Size::Q, Reg::R14, self.ops.len() as i32);
+        let too_long = self.asm.jcc_hole(Cond::Sign);
+        self.copy(rows);
+        if let Some(state) = self.loop_state {
+            self.begin_again(state);
+            self.copy(rows);
+        }
+        self.finish();
+        self.asm.fill(too_long);
+        self.too_long();
+    }
+    fn copy(&mut self, rows: &Rows) {
+        for index in 0..self.ops.len() {
+            self.instruction(rows, index);
+        }
+        if !self.ended {
+            let next = self.relative(4);
+            self.goto(next);
+        }
+    }
+
+    fn instruction(&mut self, rows: &Rows, index: usize) -> Use {
+        (self.op, self.index) = (self.ops[index], index);
+        self.behind = (self.ops.len() - 1 - index) as u32;
+        self.overwritten = self.ops.get(index + 1).is_some_and(|next| rows.overwrites(self.op, *next));
+        self.join();
         self.flags = self.new_flags.take();
-        self.regs.unpin();
-        let word = self.op.word;
-        if !row.emit.is_some_and(|emit| emit(self, word)) {
-            let alone = condition::untouched(self.op.id, word);
-            self.call(self.op, self.offset, self.behind + 1, alone);
-            self.regs.clear();
+        (self.written, self.asked) = (0, 0);
+        let Op { word, id, .. } = self.op;
+        if touches_cr(id, word) {
+            self.settle(u8::MAX);
+        }
+        self.keep_few();
+        self.regs.begin(self.asm.here());
+        self.compares_before = self.compares;
+        let call = !rows.0[id.0 as usize].emit.is_some_and(|emit| emit(self, word));
+        if call {
+            self.settle(u8::MAX);
+            self.store_state(&self.state());
+            self.call(self.op, self.behind + 1, condition::untouched(id, word));
+            self.regs.held = Default::default();
             self.new_flags = None;
         }
+        let Regs { reads, writes, .. } = self.regs;
+        Use { reads, writes, written: self.written, asked: self.asked, call }
     }
 
     /// A call of the interpreter's function; `rest` instructions of the block
     /// are not retired yet; `access` if it leaves CR alone.
-    fn call(&mut self, op: Op, offset: u32, rest: u32, access: bool) {
+    fn call(&mut self, op: Op, rest: u32, access: bool) {
         self.asm.mov_imm(Reg::RSI, u64::from(op.word.0));
         self.asm.mov_imm(Reg::RDX, u64::from(rest << 16 | u32::from(op.id.0)));
-        self.asm.mov_imm(Reg::RCX, u64::from(offset));
+        self.asm.mov_imm(Reg::RCX, u64::from(op.offset));
         self.asm.call(if access { self.stubs.access } else { self.stubs.step });
     }
+}
 
-    /// The instruction, if one of `holes` is taken, is done by the
-    /// interpreter's function; then control goes on here.
-    fn unless(&mut self, holes: Vec<Hole>, access: bool) {
-        let back = self.asm.here();
-        let (op, offset, rest) = (self.op, self.offset, self.behind + 1);
-        let (straddles, regs) = (self.straddles.take(), self.regs.clone());
-        if !holes.is_empty() || straddles.is_some() {
-            self.cold.push(Cold::Call { holes, straddles, op, offset, rest, back, regs, access });
-        }
-    }
-
-    /// A hole that is taken if the MSR bit `facility` is off; `None` if it is
-    /// known to be on. The instruction has to give it to [`Self::unless`]:
-    /// the interpreter's function raises the interrupt.
-    fn facility(&mut self, facility: u64) -> Option<Hole> {
-        if self.facilities & facility != 0 {
-            return None;
-        }
-        self.facilities |= facility;
-        let byte = facility.trailing_zeros() / 8;
-        self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (facility >> (8 * byte)) as u8);
-        Some(self.asm.jcc_hole(Cond::Equal))
-    }
-
-    /// A hole that is taken in problem state; `None` if it is known not to be
-    /// it. The instruction gives it to [`Self::unless`].
-    fn privileged(&mut self) -> Option<Hole> {
-        if self.facilities & msr::PR != 0 {
-            return None;
-        }
-        // Stands for "PR is off": no facility has this bit.
-        self.facilities |= msr::PR;
-        let byte = msr::PR.trailing_zeros() / 8;
-        self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (msr::PR >> (8 * byte)) as u8);
-        Some(self.asm.jcc_hole(Cond::NotEqual))
-    }
-
-    /// The target of a branch by `displacement` from this instruction.
-    fn relative(&self, displacement: i32) -> Target {
-        let to = self.offset as i32 + displacement;
-        if (0..0x1000).contains(&to) { Target::Page(to as u32) } else { Target::Away(to) }
-    }
-
-    /// Goes on at `target`.
-    fn goto(&mut self, target: Target) {
-        match target {
-            Target::Page(offset) => match self.place(offset) {
-                Some(place) => self.asm.jmp(place),
-                None => {
-                    let hole = self.asm.jmp_hole();
-                    self.cold.push(Cold::Link { hole, offset });
-                }
-            },
-            Target::Away(to) => {
-                self.asm.lea(Reg::RAX, at(Reg::R13, to));
-                self.asm.jmp(self.stubs.dispatch);
-            }
-            Target::Absolute(ea) => {
-                self.asm.mov_imm(Reg::RAX, ea);
-                self.asm.jmp(self.stubs.dispatch);
-            }
-        }
-    }
-    /// Goes on at `target` if the host's condition holds.
-    fn goto_if(&mut self, cond: Cond, target: Target) {
-        let rest = self.behind;
-        match target {
-            Target::Page(offset) if rest == 0 => match self.place(offset) {
-                Some(place) => self.asm.jcc(cond, place),
-                None => {
-                    let hole = self.asm.jcc_hole(cond);
-                    self.cold.push(Cold::Link { hole, offset });
-                }
-            },
-            _ => {
-                let hole = self.asm.jcc_hole(cond);
-                self.cold.push(Cold::Taken { hole, rest, target });
-            }
-        }
-    }
-    /// The code for an offset of this page, if there is some.
-    fn place(&self, offset: u32) -> Option<usize> {
-        if offset == self.start {
-            return Some(self.entry);
-        }
-        let place = self.entries[offset as usize >> 2] as usize;
-        (place != self.stubs.no_block).then_some(place)
-    }
-
-    /// Emits what is rarely executed.
-    fn finish(&mut self) {
-        while let Some(cold) = self.cold.pop() {
-            match cold {
-                Cold::Call { holes, straddles, op, offset, rest, back, regs, access } => {
-                    if let Some(Straddle { hole, back, len }) = straddles {
-                        self.asm.fill(hole);
-                        self.asm.mov(Size::W, Reg::RCX, Reg::RAX);
-                        self.asm.alu_imm(Alu::And, Size::W, Reg::RCX, 0xFFF);
-                        self.asm.alu_imm(Alu::Cmp, Size::W, Reg::RCX, 0x1000 - len);
-                        self.asm.jcc(Cond::BelowEqual, back);
-                    }
-                    holes.into_iter().for_each(|hole| self.asm.fill(hole));
-                    self.call(op, offset, rest, access);
-                    regs.reload(self.asm);
-                    self.asm.jmp(back);
-                }
-                Cold::Taken { hole, rest, target } => {
-                    self.asm.fill(hole);
-                    self.refund(rest);
-                    self.goto(target);
-                }
-                Cold::Refetch { holes, offset, rest } => {
-                    holes.into_iter().for_each(|hole| self.asm.fill(hole));
-                    self.refund(rest);
-                    self.asm.lea(Reg::RAX, at(Reg::R13, offset as i32 + 4));
-                    self.asm.jmp(self.stubs.refetch);
-                }
-                Cold::Link { hole, offset } => {
-                    self.asm.fill(hole);
-                    self.asm.mov_imm(Reg::RAX, u64::from(offset));
-                    self.asm.mov_imm(Reg::RCX, hole.0 as u64);
-                    self.asm.jmp(self.stubs.link);
-                }
-            }
-        }
-    }
-    /// `rest` instructions of the block are not executed.
-    fn refund(&mut self, rest: u32) {
-        if rest != 0 {
-            self.asm.alu_imm(Alu::Add, Size::Q, Reg::R14, rest as i32);
-        }
-    }
-
-    /// Stores the order that the host's flags hold to a CR field. The flags stay.
-    fn set_cr(&mut self, field: usize, signed: bool) {
-        let (less, greater) = if signed { (Cond::Less, Cond::Greater) } else { (Cond::Below, Cond::Above) };
-        self.asm.load(Size::W, Reg::RAX, frame(place::EQUAL));
-        self.asm.cmov_load(less, Reg::RAX, frame(place::LESS));
-        self.asm.cmov_load(greater, Reg::RAX, frame(place::GREATER));
-        self.asm.store8(frame(place::CR + field as i32), Reg::RAX);
-        self.new_flags = Some(Flags { field, signed });
-    }
-    /// CR0 of a result, if `record`.
-    fn record(&mut self, record: bool, result: Reg) {
-        if record {
-            self.asm.test(Size::Q, result, result);
-            self.set_cr(0, true);
-        }
-    }
-    /// Host flags "not equal" if a CR bit (IBM number) is set.
-    fn test_cr_bit(&mut self, bit: usize) {
-        self.asm.test8_mem_imm(frame(place::CR + (bit >> 2) as i32), 8 >> (bit & 3));
-    }
+/// Whether CR fields have to be in memory before the instruction is emitted.
+/// Emitters of fixed-point instructions and branches see to it themselves.
+fn touches_cr(id: OpId, word: Word) -> bool {
+    !matches!(isa::rows()[id.0 as usize].group, Group::Fixed | Group::Branch)
+        && !condition::untouched(id, word)
 }

@@ -1,84 +1,136 @@
 //! Which host register holds which guest register.
+//!
+//! A result stays in its host register, "dirty", until the register is needed
+//! for something else or control leaves the block: [`super::flow`] stores what
+//! is dirty on the way out, so the CPU is exact wherever a block can be left.
 
 use super::Block;
-use crate::asm::{Asm, Reg, Size};
+use super::compare::{Compares, keeps};
+use crate::asm::{Reg, Size};
 use crate::frame::field;
 use crate::stubs::cpu;
 
 /// Host registers that hold guest registers. A called function changes them.
-const POOL: [Reg; 6] = [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11];
+pub const POOL: [Reg; 6] = [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11];
+/// Registers of the pool that one instruction may ask for.
+pub const ASKED: usize = 4;
 
-/// What the pool holds at a place in the code.
-#[derive(Clone, Default)]
+/// What a host register holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    pub gpr: Option<u8>,
+    /// The CPU does not have this value yet.
+    pub dirty: bool,
+}
+pub type Held = [Slot; POOL.len()];
+
+/// What host registers hold at a place in the code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub held: Held,
+    /// Compares whose CR field is not stored yet.
+    pub compares: Compares,
+    /// MSR bits that are known to be set.
+    pub facilities: u64,
+}
+
+impl State {
+    /// The slot that holds GPR `gpr`.
+    pub fn find(&self, gpr: u8) -> Option<usize> {
+        self.held.iter().position(|slot| slot.gpr == Some(gpr))
+    }
+    /// The CPU is exact.
+    pub fn is_stored(&self) -> bool {
+        self.held.iter().all(|slot| !slot.dirty) && self.compares.iter().all(Option::is_none)
+    }
+}
+
+/// The allocator's side of a block.
+#[derive(Default)]
 pub struct Regs {
-    holds: [Option<u8>; POOL.len()],
+    pub held: Held,
     /// Used by the instruction being emitted.
     pinned: [bool; POOL.len()],
-    /// When it was used last.
-    used: [u32; POOL.len()],
-    clock: u32,
+    /// What was held from which place on, while the instruction is emitted.
+    journal: Vec<(usize, Held)>,
+    /// GPRs that the instruction read and wrote, one bit each.
+    pub reads: u32,
+    pub writes: u32,
 }
 
 impl Regs {
-    /// No register of the pool holds anything.
-    pub fn clear(&mut self) {
-        self.holds = [None; POOL.len()];
+    /// The next instruction begins, at place `here`.
+    pub fn begin(&mut self, here: usize) {
+        self.pinned = Default::default();
+        self.journal.clear();
+        self.journal.push((here, self.held));
+        (self.reads, self.writes) = (0, 0);
     }
-    /// The next instruction begins.
-    pub fn unpin(&mut self) {
-        self.pinned = [false; POOL.len()];
-    }
-    /// Loads what the pool is expected to hold.
-    pub fn reload(&self, asm: &mut Asm) {
-        for (reg, gpr) in POOL.iter().zip(self.holds) {
-            if let Some(gpr) = gpr {
-                asm.load(Size::Q, *reg, cpu(field::gpr(gpr as usize)));
-            }
-        }
-    }
-    fn find(&self, gpr: usize) -> Option<usize> {
-        self.holds.iter().position(|held| *held == Some(gpr as u8))
-    }
-    fn touch(&mut self, slot: usize) {
-        self.clock += 1;
-        self.used[slot] = self.clock;
-        self.pinned[slot] = true;
-    }
-    /// A slot that this instruction does not use, the least recently used.
-    fn take(&mut self) -> usize {
-        let unpinned = (0..POOL.len()).filter(|&slot| !self.pinned[slot]);
-        let slot = unpinned
-            .min_by_key(|&slot| (self.holds[slot].is_some(), self.used[slot]))
-            .expect("no instruction uses six registers");
-        self.holds[slot] = None;
-        self.touch(slot);
-        slot
+    /// What was held at a jump whose displacement is at place `at`.
+    pub fn held_at(&self, at: usize) -> Held {
+        let known = self.journal.iter().rev().find(|(from, _)| *from <= at);
+        known.map_or(self.journal[0].1, |(_, held)| *held)
     }
 }
+
+/// When each GPR is read next: the index of the instruction, or `NEVER`.
+pub type NextRead = [u8; 32];
+pub const NEVER: u8 = u8::MAX;
 
 impl Block<'_> {
     /// The host register that holds GPR `gpr`.
     pub(super) fn get(&mut self, gpr: usize) -> Reg {
-        if let Some(slot) = self.regs.find(gpr) {
-            self.regs.touch(slot);
+        if self.regs.writes >> gpr & 1 == 0 {
+            self.regs.reads |= 1 << gpr;
+        }
+        if let Some(slot) = self.regs.held.iter().position(|slot| slot.gpr == Some(gpr as u8)) {
+            self.regs.pinned[slot] = true;
             return POOL[slot];
         }
-        let slot = self.regs.take();
-        self.regs.holds[slot] = Some(gpr as u8);
+        let slot = self.take();
+        self.regs.held[slot] = Slot { gpr: Some(gpr as u8), dirty: false };
         self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr)));
+        self.note();
         POOL[slot]
     }
     /// A host register that holds nothing.
     pub(super) fn fresh(&mut self) -> Reg {
-        POOL[self.regs.take()]
+        POOL[self.take()]
     }
     /// GPR `gpr` takes the value of `reg`, which came from [`Self::fresh`].
+    /// Nothing that may call the interpreter's function comes behind it.
     pub(super) fn set(&mut self, gpr: usize, reg: Reg) {
-        if let Some(slot) = self.regs.find(gpr) {
-            self.regs.holds[slot] = None;
+        self.regs.writes |= 1 << gpr;
+        let gpr = Some(gpr as u8);
+        if let Some(old) = self.regs.held.iter_mut().find(|slot| slot.gpr == gpr) {
+            *old = Slot::default();
         }
         let slot = POOL.iter().position(|r| *r == reg).expect("a register of the pool");
-        self.regs.holds[slot] = Some(gpr as u8);
-        self.asm.store(Size::Q, cpu(field::gpr(gpr)), reg);
+        self.regs.held[slot] = Slot { gpr, dirty: true };
+        self.note();
+    }
+
+    fn note(&mut self) {
+        self.regs.journal.push((self.asm.here(), self.regs.held));
+    }
+    /// A slot that this instruction does not use: an empty one, or the one
+    /// whose value is read last. Leaves the flags and RAX, RCX, RDX.
+    fn take(&mut self) -> usize {
+        let next = &self.next[self.index];
+        let free = (0..POOL.len()).filter(|&slot| !self.regs.pinned[slot] && !keeps(&self.compares, slot));
+        let slot = free
+            .max_by_key(|&slot| {
+                let held = self.regs.held[slot];
+                (held.gpr.map_or(u16::MAX, |gpr| u16::from(next[gpr as usize])), !held.dirty)
+            })
+            .expect("an instruction asks for few registers, and compares keep few");
+        let Slot { gpr, dirty } = self.regs.held[slot];
+        if let (Some(gpr), true) = (gpr, dirty) {
+            self.asm.store(Size::Q, cpu(field::gpr(gpr as usize)), POOL[slot]);
+        }
+        self.regs.held[slot] = Slot::default();
+        self.regs.pinned[slot] = true;
+        self.note();
+        slot
     }
 }

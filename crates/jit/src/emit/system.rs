@@ -1,6 +1,6 @@
 //! Moves to and from special-purpose registers and the MSR.
 
-use super::{Block, Cold, Emit};
+use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Hole, Mem, Reg, Shift, Size, at};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
@@ -91,12 +91,15 @@ fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
         return true;
     }
     let Some(place) = find(w.spr(), |row| row.write) else { return false };
+    if place.mask != u64::MAX && u32::try_from(place.mask).is_err() {
+        return false;
+    }
     let holes = privileged(b, &place);
     let s = b.get(w.rs());
     if place.mask == u64::MAX {
         b.asm.store(Size::Q, place.at, s);
     } else {
-        let Ok(mask) = u32::try_from(place.mask) else { return false };
+        let mask = place.mask as u32;
         b.asm.mov(Size::W, Reg::RAX, s);
         b.asm.alu_imm(Alu::And, Size::W, Reg::RAX, mask as i32);
         b.asm.store(Size::Q, place.at, Reg::RAX);
@@ -160,7 +163,7 @@ fn mtmsrd(b: &mut Block<'_>, w: Word) -> bool {
     b.asm.alu(Alu::Or, Size::Q, Reg::RCX, Reg::RAX);
     b.asm.store(Size::Q, cpu(field::MSR), Reg::RCX);
     let unknown = b.unknown_page();
-    b.cold.push(Cold::Refetch { holes: unknown, offset: b.offset, rest: b.behind });
+    b.refetch_if(unknown);
     b.unless(holes, true);
     true
 }

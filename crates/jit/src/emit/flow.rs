@@ -1,0 +1,486 @@
+//! Where control goes: on in the block, back to its start, out of it.
+
+use super::compare::{Compare, keeps};
+use super::regs::{POOL, State};
+use super::{Block, Op};
+use crate::asm::{Alu, Cond, Hole, Reg, Size, at};
+use crate::frame::{field, place};
+use crate::stubs::{cpu, frame};
+use cpu::msr;
+
+/// Where a branch leads.
+#[derive(Clone, Copy)]
+pub enum Target {
+    /// To an offset of this page.
+    Page(u32),
+    /// To another page, relative to the start of this one.
+    Away(i32),
+    /// To an address.
+    Absolute(u64),
+}
+
+/// Code that is rarely executed: it stands behind the block.
+pub enum Cold {
+    /// The interpreter's function instead of the inline code.
+    Call(Box<Call>),
+    /// A branch out of the block.
+    Taken { hole: Hole, rest: u32, target: Target, state: State },
+    /// A branch on in the block, or back to its start: to a place where the
+    /// registers hold what `to` says.
+    Edge { hole: Hole, rest: u32, state: State, to: Label },
+    /// The budget does not suffice for another turn of the loop.
+    TooLong { hole: Hole, state: State },
+    /// The fetch view has to be asked for the instruction behind `offset`.
+    Refetch { holes: [Hole; 2], offset: u32, rest: u32, state: State },
+    /// A jump to a block that does not exist yet.
+    Link { hole: Hole, offset: u32 },
+}
+
+/// The interpreter's function does an instruction, and control goes on at `back`.
+pub struct Call {
+    /// With what was held there.
+    holes: Vec<(Hole, State)>,
+    straddles: Option<(Straddle, State)>,
+    op: Op,
+    rest: u32,
+    back: usize,
+    after: State,
+    access: bool,
+}
+
+/// An unaligned store of `len` bytes at RAX: it goes on at `back` if it lies
+/// within a page of 4 KiB.
+#[derive(Clone, Copy)]
+pub struct Straddle {
+    pub hole: Hole,
+    pub back: usize,
+    pub len: i32,
+}
+
+/// A place in the block with its state.
+#[derive(Clone, Copy)]
+pub enum Label {
+    /// The second copy of a loop.
+    Loop,
+    At(usize, State),
+}
+
+/// A branch to an instruction of the block that is not emitted yet.
+pub struct Forward {
+    pub to: usize,
+    hole: Hole,
+    rest: u32,
+    state: State,
+}
+
+/// From where a slot gets its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Slot(usize),
+    Memory(u8),
+}
+type Sources = [Option<Source>; POOL.len()];
+
+/// How to come from one state to another; `None` if `to` expects of a compare
+/// what `from` does not have.
+fn sources(from: &State, to: &State) -> Option<Sources> {
+    let mut sources = [None; POOL.len()];
+    for (slot, held) in to.held.iter().enumerate() {
+        sources[slot] = held.gpr.map(|gpr| from.find(gpr).map_or(Source::Memory(gpr), Source::Slot));
+    }
+    for (has, wants) in from.compares.iter().zip(&to.compares) {
+        let Some(wants) = wants else { continue };
+        let has = has.filter(|has| has.is_like(wants))?;
+        for (from, to) in has.slots().zip(wants.slots()) {
+            let source = Some(Source::Slot(from));
+            if sources[to].is_some() && sources[to] != source {
+                return None;
+            }
+            sources[to] = source;
+        }
+    }
+    Some(sources)
+}
+
+impl Block<'_> {
+    pub(super) fn state(&self) -> State {
+        State { held: self.regs.held, compares: self.compares, facilities: self.facilities }
+    }
+
+    /// The instruction, if one of `holes` is taken, is done by the
+    /// interpreter's function; then control goes on here.
+    pub(super) fn unless(&mut self, holes: Vec<Hole>, access: bool) {
+        let at = |hole: Hole| State {
+            held: self.regs.held_at(hole.0),
+            compares: self.compares_before,
+            ..State::default()
+        };
+        let straddles = self.straddles.take().map(|straddle| (straddle, at(straddle.hole)));
+        let holes: Vec<_> = holes.into_iter().map(|hole| (hole, at(hole))).collect();
+        if holes.is_empty() && straddles.is_none() {
+            return;
+        }
+        let (back, rest, after) = (self.asm.here(), self.behind + 1, self.state());
+        let call = Call { holes, straddles, op: self.op, rest, back, after, access };
+        self.cold.push(Cold::Call(Box::new(call)));
+    }
+
+    /// A hole that is taken if the MSR bit `facility` is off; `None` if it is
+    /// known to be on. The instruction has to give it to [`Self::unless`]:
+    /// the interpreter's function raises the interrupt.
+    pub(super) fn facility(&mut self, facility: u64) -> Option<Hole> {
+        if self.facilities & facility != 0 {
+            return None;
+        }
+        self.facilities |= facility;
+        let byte = facility.trailing_zeros() / 8;
+        self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (facility >> (8 * byte)) as u8);
+        Some(self.asm.jcc_hole(Cond::Equal))
+    }
+    /// A hole that is taken in problem state; `None` if it is known not to be
+    /// it. The instruction gives it to [`Self::unless`].
+    pub(super) fn privileged(&mut self) -> Option<Hole> {
+        if self.facilities & msr::PR != 0 {
+            return None;
+        }
+        // Stands for "PR is off": no facility has this bit.
+        self.facilities |= msr::PR;
+        let byte = msr::PR.trailing_zeros() / 8;
+        self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (msr::PR >> (8 * byte)) as u8);
+        Some(self.asm.jcc_hole(Cond::NotEqual))
+    }
+    /// The fetch view has to be asked for the next instruction if one of
+    /// `holes` is taken.
+    pub(super) fn refetch_if(&mut self, holes: [Hole; 2]) {
+        let (offset, rest, state) = (self.op.offset, self.behind, self.state());
+        self.cold.push(Cold::Refetch { holes, offset, rest, state });
+    }
+
+    /// The target of a branch by `displacement` from this instruction.
+    pub(super) fn relative(&self, displacement: i32) -> Target {
+        let to = self.op.offset as i32 + displacement;
+        if (0..0x1000).contains(&to) { Target::Page(to as u32) } else { Target::Away(to) }
+    }
+    /// A later instruction of the block at this target.
+    fn within(&self, target: Target) -> Option<usize> {
+        let Target::Page(offset) = target else { return None };
+        let behind = &self.ops[self.index + 1..];
+        behind.binary_search_by_key(&offset, |op| op.offset).ok().map(|at| self.index + 1 + at)
+    }
+    fn leads_back(&self, target: Target) -> bool {
+        self.loops && matches!(target, Target::Page(offset) if offset == self.ops[0].offset)
+    }
+
+    /// Goes on at `target`.
+    pub(super) fn goto(&mut self, target: Target) {
+        let rest = self.behind;
+        if let Some(to) = self.within(target) {
+            if to == self.index + 1 {
+                return;
+            }
+            let hole = self.asm.jmp_hole();
+            self.forward.push(Forward { to, hole, rest: (to - self.index - 1) as u32, state: self.state() });
+        } else if self.leads_back(target) {
+            self.close(rest);
+        } else {
+            self.refund(rest);
+            self.leave(target);
+        }
+        self.ended = true;
+    }
+    /// Goes on at `target`, out of the block, with what the CPU is owed.
+    fn leave(&mut self, target: Target) {
+        self.store_state(&self.state());
+        self.jump(target);
+    }
+    fn jump(&mut self, target: Target) {
+        match target {
+            Target::Page(offset) => match self.place(offset) {
+                Some(place) => self.asm.jmp(place),
+                None => {
+                    let hole = self.asm.jmp_hole();
+                    self.cold.push(Cold::Link { hole, offset });
+                }
+            },
+            Target::Away(to) => {
+                self.asm.lea(Reg::RAX, at(Reg::R13, to));
+                self.asm.jmp(self.stubs.dispatch);
+            }
+            Target::Absolute(ea) => {
+                self.asm.mov_imm(Reg::RAX, ea);
+                self.asm.jmp(self.stubs.dispatch);
+            }
+        }
+    }
+    /// Goes on at `target` if the host's condition holds. `whole`: if it does
+    /// not, control goes on behind this instruction and nowhere else.
+    pub(super) fn goto_if(&mut self, cond: Cond, target: Target, whole: bool) {
+        let (rest, state) = (self.behind, self.state());
+        if let Some(to) = self.within(target) {
+            let hole = self.asm.jcc_hole(cond);
+            self.forward.push(Forward { to, hole, rest: (to - self.index - 1) as u32, state });
+        } else if self.leads_back(target) {
+            if rest == 0 && whole {
+                // The loop goes straight on; the way out is the branch.
+                let hole = self.asm.jcc_hole(cond.negated());
+                self.cold.push(Cold::Taken { hole, rest, target: self.relative(4), state });
+                self.close(rest);
+                self.ended = true;
+            } else {
+                let hole = self.asm.jcc_hole(cond);
+                self.expect_back(state);
+                self.cold.push(Cold::Edge { hole, rest, state, to: Label::Loop });
+            }
+        } else {
+            match target {
+                Target::Page(offset) if rest == 0 && state.is_stored() => match self.place(offset) {
+                    Some(place) => self.asm.jcc(cond, place),
+                    None => {
+                        let hole = self.asm.jcc_hole(cond);
+                        self.cold.push(Cold::Link { hole, offset });
+                    }
+                },
+                _ => {
+                    let hole = self.asm.jcc_hole(cond);
+                    self.cold.push(Cold::Taken { hole, rest, target, state });
+                }
+            }
+        }
+    }
+    /// The code for an offset of this page, if there is some.
+    fn place(&self, offset: u32) -> Option<usize> {
+        if offset == self.ops[0].offset {
+            return Some(self.entry);
+        }
+        let place = self.entries[offset as usize >> 2] as usize;
+        (place != self.stubs.no_block).then_some(place)
+    }
+
+    /// Control comes back to the start of the loop with `state`.
+    fn expect_back(&mut self, mut state: State) {
+        if !self.keeps_around {
+            state.compares = Default::default();
+        }
+        let expected = self.loop_state.get_or_insert(state);
+        // The second copy only ever knows more than it began with.
+        expected.facilities &= state.facilities;
+        if sources(&state, expected).is_none() {
+            self.mismatch = true;
+        }
+    }
+    /// Goes back to the start of the loop, at the end of a copy of it.
+    fn close(&mut self, rest: u32) {
+        let state = self.state();
+        self.expect_back(state);
+        self.refund(rest);
+        let expected = self.loop_state.expect("just set");
+        self.pass(&state, &expected);
+        match self.loop_place {
+            Some(place) => self.asm.jmp(place),
+            // The second copy begins right here.
+            None if rest == 0 => {}
+            None => {
+                let hole = self.asm.jmp_hole();
+                self.cold.push(Cold::Edge { hole, rest: 0, state: expected, to: Label::Loop });
+            }
+        }
+    }
+    /// The second copy of the loop: it begins with what the first ended with.
+    pub(super) fn begin_again(&mut self, state: State) {
+        self.assume(&state);
+        self.loop_place = Some(self.asm.here());
+        self.asm.alu_imm(Alu::Sub, Size::Q, Reg::R14, self.ops.len() as i32);
+        let hole = self.asm.jcc_hole(Cond::Sign);
+        self.cold.push(Cold::TooLong { hole, state });
+        (self.flags, self.new_flags, self.ended) = (None, None, false);
+    }
+
+    /// Branches lead to the instruction that is emitted next.
+    pub(super) fn join(&mut self) {
+        let edges: Vec<Forward> = self.forward.extract_if(.., |edge| edge.to == self.index).collect();
+        let Some(first) = edges.first() else { return };
+        let mut to = if self.ended { first.state } else { self.state() };
+        for field in 0..8 {
+            let mut alone = State { held: to.held, ..State::default() };
+            alone.compares[field] = to.compares[field];
+            if edges.iter().any(|edge| sources(&edge.state, &alone).is_none()) {
+                if !self.ended {
+                    self.store_compares(&alone.compares);
+                }
+                to.compares[field] = None;
+            }
+        }
+        if edges.iter().any(|edge| sources(&edge.state, &to).is_none()) {
+            // Two compares want one slot.
+            if !self.ended {
+                self.store_compares(&to.compares);
+            }
+            to.compares = Default::default();
+        }
+        edges.iter().for_each(|edge| to.facilities &= edge.state.facilities);
+        self.assume(&to);
+        let label = Label::At(self.asm.here(), to);
+        let cold =
+            |edge: Forward| Cold::Edge { hole: edge.hole, rest: edge.rest, state: edge.state, to: label };
+        self.cold.extend(edges.into_iter().map(cold));
+        (self.flags, self.new_flags, self.ended) = (None, None, false);
+    }
+
+    fn assume(&mut self, state: &State) {
+        self.regs.held = state.held;
+        (self.compares, self.facilities) = (state.compares, state.facilities);
+    }
+
+    /// Stores what the CPU does not have. RAX and the flags are lost if a
+    /// compare is kept.
+    pub(super) fn store_state(&mut self, state: &State) {
+        for (slot, held) in state.held.iter().enumerate() {
+            if let (Some(gpr), true) = (held.gpr, held.dirty) {
+                self.asm.store(Size::Q, cpu(field::gpr(gpr as usize)), POOL[slot]);
+            }
+        }
+        self.store_compares(&state.compares);
+    }
+    /// From one state to another. RAX and the flags are lost.
+    fn pass(&mut self, from: &State, to: &State) {
+        let Some(mut sources) = sources(from, to) else { return };
+        for (slot, held) in from.held.iter().enumerate() {
+            if let (Some(gpr), true) = (held.gpr, held.dirty)
+                && !to.find(gpr).is_some_and(|slot| to.held[slot].dirty)
+            {
+                self.asm.store(Size::Q, cpu(field::gpr(gpr as usize)), POOL[slot]);
+            }
+        }
+        let owed = |field: usize| from.compares[field].filter(|_| to.compares[field].is_none());
+        self.store_compares(&std::array::from_fn::<Option<Compare>, 8, _>(owed));
+        self.move_slots(&mut sources);
+        for (slot, source) in sources.iter().enumerate() {
+            if let Some(Source::Memory(gpr)) = source {
+                self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(*gpr as usize)));
+            }
+        }
+    }
+    /// Moves between slots, as if all at once.
+    fn move_slots(&mut self, sources: &mut Sources) {
+        let mut from: [Option<Reg>; POOL.len()] = std::array::from_fn(|slot| match sources[slot] {
+            Some(Source::Slot(other)) if other != slot => Some(POOL[other]),
+            _ => None,
+        });
+        while let Some(some) = from.iter().position(Option::is_some) {
+            let ready = (0..POOL.len()).find(|&to| from[to].is_some() && !from.contains(&Some(POOL[to])));
+            if let Some(to) = ready {
+                let source = from[to].take().expect("there is one");
+                self.asm.mov(Size::Q, POOL[to], source);
+            } else {
+                // A ring: RAX takes the place of one.
+                self.asm.mov(Size::Q, Reg::RAX, POOL[some]);
+                let reads = from.iter_mut().filter(|source| **source == Some(POOL[some]));
+                reads.for_each(|source| *source = Some(Reg::RAX));
+            }
+        }
+    }
+
+    /// Emits what is rarely executed.
+    pub(super) fn finish(&mut self) {
+        while let Some(cold) = self.cold.pop() {
+            match cold {
+                Cold::Call(call) => self.cold_call(*call),
+                Cold::Taken { hole, rest, target, state } => {
+                    self.asm.fill(hole);
+                    self.refund(rest);
+                    self.store_state(&state);
+                    self.jump(target);
+                }
+                Cold::Edge { hole, rest, state, to } => self.edge(hole, rest, &state, to),
+                Cold::TooLong { hole, state } => {
+                    self.asm.fill(hole);
+                    self.store_state(&state);
+                    self.too_long();
+                }
+                Cold::Refetch { holes, offset, rest, state } => {
+                    holes.into_iter().for_each(|hole| self.asm.fill(hole));
+                    self.refund(rest);
+                    self.store_state(&state);
+                    self.asm.lea(Reg::RAX, at(Reg::R13, offset as i32 + 4));
+                    self.asm.jmp(self.stubs.refetch);
+                }
+                Cold::Link { hole, offset } => {
+                    self.asm.fill(hole);
+                    self.asm.mov_imm(Reg::RAX, u64::from(offset));
+                    self.asm.mov_imm(Reg::RCX, hole.0 as u64);
+                    self.asm.jmp(self.stubs.link);
+                }
+            }
+        }
+    }
+    /// The block has more instructions than may be executed.
+    pub(super) fn too_long(&mut self) {
+        self.asm.mov_imm(Reg::RAX, u64::from(self.ops[0].offset));
+        self.asm.mov_imm(Reg::RCX, self.ops.len() as u64);
+        self.asm.jmp(self.stubs.too_long);
+    }
+    fn edge(&mut self, hole: Hole, rest: u32, state: &State, to: Label) {
+        let (place, to) = match to {
+            Label::Loop => match (self.loop_place, self.loop_state) {
+                (Some(place), Some(state)) => (place, state),
+                _ => unreachable!("a block that leads back has a second copy"),
+            },
+            Label::At(place, state) => (place, state),
+        };
+        if rest == 0 && (state.held, state.compares) == (to.held, to.compares) {
+            return self.asm.fill_to(hole, place);
+        }
+        self.asm.fill(hole);
+        self.refund(rest);
+        self.pass(state, &to);
+        self.asm.jmp(place);
+    }
+    fn cold_call(&mut self, call: Call) {
+        let Call { mut holes, straddles, op, rest, back, after, access } = call;
+        if let Some((Straddle { hole, back, len }, state)) = straddles {
+            self.asm.fill(hole);
+            self.asm.mov(Size::W, Reg::RCX, Reg::RAX);
+            self.asm.alu_imm(Alu::And, Size::W, Reg::RCX, 0xFFF);
+            self.asm.alu_imm(Alu::Cmp, Size::W, Reg::RCX, 0x1000 - len);
+            self.asm.jcc(Cond::BelowEqual, back);
+            holes.push((self.asm.jmp_hole(), state));
+        }
+        let compares = holes[0].1.compares;
+        self.store_held(holes);
+        self.store_compares(&compares);
+        // Values of compares that are no longer those of a register.
+        let kept: Vec<usize> = (0..POOL.len())
+            .filter(|&slot| after.held[slot].gpr.is_none() && keeps(&after.compares, slot))
+            .collect();
+        let save = |slot: usize| frame(place::KEPT + 8 * slot as i32);
+        kept.iter().for_each(|&slot| self.asm.store(Size::Q, save(slot), POOL[slot]));
+        self.call(op, rest, access);
+        kept.iter().for_each(|&slot| self.asm.load(Size::Q, POOL[slot], save(slot)));
+        for (slot, held) in after.held.iter().enumerate() {
+            if let Some(gpr) = held.gpr {
+                self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr as usize)));
+            }
+        }
+        self.asm.jmp(back);
+    }
+    /// From every hole to here, with the registers stored that were dirty there.
+    fn store_held(&mut self, mut holes: Vec<(Hole, State)>) {
+        let dirty = |state: &State| state.held.map(|slot| slot.gpr.filter(|_| slot.dirty));
+        let mut joins = vec![];
+        while let Some(&(_, state)) = holes.first() {
+            let alike = holes.extract_if(.., |(_, other)| dirty(other) == dirty(&state));
+            alike.for_each(|(hole, _)| self.asm.fill(hole));
+            self.store_state(&State { held: state.held, ..State::default() });
+            if !holes.is_empty() {
+                joins.push(self.asm.jmp_hole());
+            }
+        }
+        joins.into_iter().for_each(|join| self.asm.fill(join));
+    }
+    /// `rest` instructions of the block are not executed.
+    pub(super) fn refund(&mut self, rest: u32) {
+        if rest != 0 {
+            self.asm.alu_imm(Alu::Add, Size::Q, Reg::R14, rest as i32);
+        }
+    }
+}
