@@ -213,6 +213,12 @@ impl Asm {
     pub fn mov(&mut self, size: Size, d: Reg, s: Reg) {
         self.rr(size, &[], 0x8B, d, s);
     }
+    /// `d = s`, unless they are the same.
+    pub fn copy(&mut self, d: Reg, s: Reg) {
+        if d != s {
+            self.mov(Size::Q, d, s);
+        }
+    }
     /// `d = value`, in the shortest form.
     pub fn mov_imm(&mut self, d: Reg, value: u64) {
         if let Ok(small) = u32::try_from(value) {

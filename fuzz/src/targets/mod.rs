@@ -145,6 +145,17 @@ pub const ALL: &[Target] = &[
         run: processor::run,
     },
     Target {
+        name: "jit",
+        about: "the same by the interpreter and by the translator, a few instructions at a time",
+        seeds: processor::seeds,
+        longest: 2048,
+        head: 16,
+        step: 4,
+        floor: 10,
+        counters: 1500,
+        run: processor::run_translated,
+    },
+    Target {
         name: "radix",
         about: "hostile page tables",
         seeds: tables::seeds,

@@ -1,6 +1,8 @@
-//! The CPU: an input is a state and a page of instructions. Whatever they do, a run ends with its budget.
+//! The CPU: an input is a state and a page of instructions. Whatever they do, a run ends with its budget,
+//! and the translator does to the bit what the interpreter does.
 
-use cpu::{CodeCache, Cpu, Env, Exit, Platform, msr};
+use cpu::{CodeCache, Cpu, Env, Exit, Platform, Translator, msr};
+use fabric::hash::StateHasher;
 use fabric::pci::Invalidate;
 use fabric::{GuestMemory, Rng, Ticks};
 
@@ -47,34 +49,86 @@ pub fn seeds() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// A CPU with its memory.
+struct Side {
+    cpu: Cpu,
+    mem: GuestMemory,
+    code: CodeCache,
+    platform: Outside,
+}
+
+impl Side {
+    fn new(data: &[u8], translator: Option<Box<dyn Translator>>) -> Side {
+        let head: [u8; HEAD] = std::array::from_fn(|n| data.get(n).copied().unwrap_or_default());
+        let mem = GuestMemory::new(MEMORY).expect("the host has a mebibyte");
+        tables::identity(&mem);
+        let cpu = state(&head);
+        place(&mem, data.get(HEAD..).unwrap_or_default(), cpu.little_endian());
+        let mut code = CodeCache::new();
+        code.set_translator(translator);
+        Side { cpu, mem, code, platform: Outside(u64::from(head[0])) }
+    }
+    /// Runs `left` instructions or fewer, and says how many and why it ended.
+    fn turn(&mut self, left: u64) -> (u64, Exit) {
+        let before = self.cpu.retired;
+        let mut env = Env { mem: &self.mem, platform: &mut self.platform };
+        let exit = self.cpu.run(&mut env, &mut self.code, left);
+        let used = self.cpu.retired - before;
+        assert!(used <= left, "{used} instructions retired of {left}");
+        match exit {
+            Exit::Budget => {}
+            Exit::Idle => self.cpu.doorbell = true,
+            Exit::Firmware => self.cpu.firmware_return(0),
+            Exit::Watched => self.cpu.step_over_watch(),
+        }
+        (used, exit)
+    }
+    /// The machine does not go on by itself.
+    fn sleeps(&self, exit: Exit) -> bool {
+        exit == Exit::Idle && !self.cpu.wakes()
+    }
+    fn memory_hash(&self) -> u128 {
+        let mut hasher = StateHasher::new();
+        self.mem.hash_into(&mut hasher);
+        hasher.finish()
+    }
+}
+
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let head: [u8; HEAD] = std::array::from_fn(|n| data.get(n).copied().unwrap_or_default());
-    let mem = GuestMemory::new(MEMORY).expect("the host has a mebibyte");
-    tables::identity(&mem);
-    let mut cpu = state(&head);
-    place(&mem, data.get(HEAD..).unwrap_or_default(), cpu.little_endian());
-    let mut platform = Outside(u64::from(head[0]));
-    let mut env = Env { mem: &mem, platform: &mut platform };
-    let mut code = CodeCache::new();
+    let mut side = Side::new(data, None);
     let mut left = BUDGET;
     for _ in 0..BUDGET {
-        let before = cpu.retired;
-        let exit = cpu.run(&mut env, &mut code, left);
-        let used = cpu.retired - before;
-        assert!(used <= left, "{used} instructions retired of {left}");
+        let (used, exit) = side.turn(left);
         left -= used;
-        match exit {
-            Exit::Budget => break,
-            Exit::Idle => cpu.doorbell = true,
-            Exit::Firmware => cpu.firmware_return(0),
-            Exit::Watched => cpu.step_over_watch(),
-        }
-        if exit == Exit::Idle && !cpu.wakes() {
+        if exit == Exit::Budget || side.sleeps(exit) {
             break;
         }
     }
-    fabric::state_hash(&cpu);
+    fabric::state_hash(&side.cpu);
+}
+
+/// Runs one input by the interpreter and by the translator, some instructions
+/// at a time: byte 15 of the head says how many.
+pub fn run_translated(data: &[u8]) {
+    let Some(translator) = jit::translator(jit::Threshold::Times(0)) else { return };
+    let (mut interpreted, mut translated) = (Side::new(data, None), Side::new(data, Some(translator)));
+    let most = 1 + u64::from(data.get(HEAD - 1).copied().unwrap_or_default());
+    let mut left = 2 * BUDGET;
+    while left > 0 {
+        let turn = left.min(most);
+        let (a, b) = (interpreted.turn(turn), translated.turn(turn));
+        assert_eq!(a, b, "instructions and exit, with {left} instructions left");
+        assert_eq!(interpreted.cpu.cia, translated.cpu.cia, "with {left} instructions left");
+        let [a_state, b_state] = [&interpreted, &translated].map(|side| fabric::state_hash(&side.cpu));
+        assert_eq!(a_state, b_state, "state, with {left} instructions left");
+        // An exit that retires nothing is one of the turn too.
+        left -= turn;
+        if interpreted.sleeps(a.1) {
+            break;
+        }
+    }
+    assert_eq!(interpreted.memory_hash(), translated.memory_hash(), "memory");
 }
 
 /// Instructions at [`CODE`], and at each vector a way back.

@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 /// Our crates that are instrumented: all that a target drives. Not `fuzz`: what it does is not what is looked for.
-const INSTRUMENTED: &[&str] = &["capi", "capisim", "cpu", "fabric", "isa", "machine", "powernv"];
+const INSTRUMENTED: &[&str] = &["capi", "capisim", "cpu", "fabric", "isa", "jit", "machine", "powernv"];
 /// A counter for each edge, the operands of comparisons. Debug information would double the time of the build.
 const FLAGS: &[&str] = &[
     "-Cpasses=sancov-module",

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crates/capisim", &["machine", "capi", "fabric", "kvm"]),
     ("xtask", &["capisim", "machine", "isa", "fabric"]),
     ("tests", &["capisim", "machine", "cpu", "isa", "powernv", "capi", "fabric"]),
-    ("fuzz", &["capisim", "machine", "cpu", "isa", "powernv", "capi", "fabric"]),
+    ("fuzz", &["capisim", "machine", "cpu", "isa", "jit", "powernv", "capi", "fabric"]),
 ];
 
 /// Only the arrows in the list.

@@ -65,7 +65,7 @@ fn add_imm(b: &mut Block<'_>, w: Word, value: u64) -> bool {
         return true;
     }
     let a = b.get(w.ra());
-    let d = b.fresh();
+    let d = b.over(w.rt(), &[w.ra()]);
     b.asm.lea(d, at(a, value as i32));
     b.set(w.rt(), d);
     true
@@ -85,7 +85,7 @@ fn add(b: &mut Block<'_>, w: Word) -> bool {
         return false;
     }
     let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
-    let d = b.fresh();
+    let d = b.over(w.rt(), &[w.ra(), w.rb()]);
     b.asm.lea(d, indexed(ra, rb, 0));
     b.set(w.rt(), d);
     b.record(w.rc(), d);
@@ -96,9 +96,14 @@ fn subf(b: &mut Block<'_>, w: Word) -> bool {
         return false;
     }
     let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
-    let d = b.fresh();
-    b.asm.mov(Size::Q, d, rb);
-    b.asm.alu(Alu::Sub, Size::Q, d, ra);
+    let d = b.over(w.rt(), &[w.ra(), w.rb()]);
+    if d == ra && d != rb {
+        b.asm.neg(Size::Q, d);
+        b.asm.alu(Alu::Add, Size::Q, d, rb);
+    } else {
+        b.asm.copy(d, rb);
+        b.asm.alu(Alu::Sub, Size::Q, d, ra);
+    }
     b.set(w.rt(), d);
     b.record(w.rc(), d);
     true
@@ -108,8 +113,8 @@ fn neg(b: &mut Block<'_>, w: Word) -> bool {
         return false;
     }
     let a = b.get(w.ra());
-    let d = b.fresh();
-    b.asm.mov(Size::Q, d, a);
+    let d = b.over(w.rt(), &[w.ra()]);
+    b.asm.copy(d, a);
     b.asm.neg(Size::Q, d);
     b.set(w.rt(), d);
     b.record(w.rc(), d);
@@ -117,7 +122,7 @@ fn neg(b: &mut Block<'_>, w: Word) -> bool {
 }
 fn mulli(b: &mut Block<'_>, w: Word) -> bool {
     let a = b.get(w.ra());
-    let d = b.fresh();
+    let d = b.over(w.rt(), &[w.ra()]);
     b.asm.imul_imm(d, a, w.si() as i32);
     b.set(w.rt(), d);
     true
@@ -128,13 +133,13 @@ fn multiply_words(b: &mut Block<'_>, w: Word, signed: bool, shift: u32) -> bool 
         return false;
     }
     let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
-    let d = b.fresh();
+    let d = b.over(w.rt(), &[w.ra(), w.rb()]);
     if signed {
-        b.asm.sign32(d, ra);
         b.asm.sign32(Reg::RAX, rb);
+        b.asm.sign32(d, ra);
     } else {
-        b.asm.mov(Size::W, d, ra);
         b.asm.mov(Size::W, Reg::RAX, rb);
+        b.asm.mov(Size::W, d, ra);
     }
     b.asm.imul(Size::Q, d, Reg::RAX);
     if shift != 0 {
@@ -149,9 +154,10 @@ fn mulld(b: &mut Block<'_>, w: Word) -> bool {
         return false;
     }
     let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
-    let d = b.fresh();
-    b.asm.mov(Size::Q, d, ra);
-    b.asm.imul(Size::Q, d, rb);
+    let d = b.over(w.rt(), &[w.ra(), w.rb()]);
+    let (to, by) = if d == rb { (rb, ra) } else { (ra, rb) };
+    b.asm.copy(d, to);
+    b.asm.imul(Size::Q, d, by);
     b.set(w.rt(), d);
     b.record(w.rc(), d);
     true
@@ -169,16 +175,17 @@ fn multiply_high(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
 
 /// `RA = RS op RB`, with RB or the result inverted.
 fn logic(b: &mut Block<'_>, w: Word, op: Alu, invert_b: bool, invert: bool) -> bool {
-    let (rs, rb) = (b.get(w.rs()), b.get(w.rb()));
-    let d = b.fresh();
+    let (rs, mut rb) = (b.get(w.rs()), b.get(w.rb()));
     if invert_b {
-        b.asm.mov(Size::Q, d, rb);
-        b.asm.not(d);
-        b.asm.alu(op, Size::Q, d, rs);
-    } else {
-        b.asm.mov(Size::Q, d, rs);
-        b.asm.alu(op, Size::Q, d, rb);
+        b.asm.mov(Size::Q, Reg::RAX, rb);
+        b.asm.not(Reg::RAX);
+        rb = Reg::RAX;
     }
+    let sources = [w.rs(), w.rb()];
+    let d = b.over(w.ra(), if invert_b { &sources[..1] } else { &sources });
+    let (to, by) = if d == rb { (rb, rs) } else { (rs, rb) };
+    b.asm.copy(d, to);
+    b.asm.alu(op, Size::Q, d, by);
     if invert {
         b.asm.not(d);
     }
@@ -206,17 +213,16 @@ fn logic_imm(b: &mut Block<'_>, w: Word, op: Alu, value: u64, record: bool) -> b
         return true; // nop
     }
     let s = b.get(w.rs());
-    let d = b.fresh();
+    let d = b.over(w.ra(), &[w.rs()]);
+    b.asm.copy(d, s);
     if op == Alu::And {
         // The upper half of the result is 0.
-        b.asm.mov(Size::W, d, s);
         b.asm.alu_imm(op, Size::W, d, value as i32);
     } else if let Ok(value) = i32::try_from(value) {
-        b.asm.mov(Size::Q, d, s);
         b.asm.alu_imm(op, Size::Q, d, value);
     } else {
-        b.asm.mov_imm(d, value);
-        b.asm.alu(op, Size::Q, d, s);
+        b.asm.mov_imm(Reg::RAX, value);
+        b.asm.alu(op, Size::Q, d, Reg::RAX);
     }
     b.set(w.ra(), d);
     b.record(record, d);
@@ -224,7 +230,7 @@ fn logic_imm(b: &mut Block<'_>, w: Word, op: Alu, value: u64, record: bool) -> b
 }
 fn unary(b: &mut Block<'_>, w: Word, f: fn(&mut Block<'_>, Reg, Reg)) -> bool {
     let s = b.get(w.rs());
-    let d = b.fresh();
+    let d = b.over(w.ra(), &[w.rs()]);
     f(b, d, s);
     b.set(w.ra(), d);
     b.record(w.rc(), d);

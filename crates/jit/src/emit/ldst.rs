@@ -10,7 +10,7 @@ use cpu::mmu::MicroTlb;
 use fabric::memory::{PAGE_SHIFT, WRITABLE};
 use isa::Word;
 
-/// The views, from RBP.
+/// The views, from the first.
 pub const READS: i32 = 0;
 const WRITES: i32 = (MicroTlb::ENTRIES * 16) as i32;
 
@@ -134,9 +134,10 @@ pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
     asm.lea(Reg::RDX, at(Reg::RAX, len - 1));
     asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
     asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
-    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, indexed(Reg::RBP, Reg::RCX, view));
+    asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::DATA_VIEW));
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, at(Reg::RCX, view));
     let miss = asm.jcc_hole(Cond::NotEqual);
-    asm.alu_load(Alu::Add, Size::Q, Reg::RAX, indexed(Reg::RBP, Reg::RCX, view + 8));
+    asm.alu_load(Alu::Add, Size::Q, Reg::RAX, at(Reg::RCX, view + 8));
     miss
 }
 

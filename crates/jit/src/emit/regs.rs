@@ -11,7 +11,7 @@ use crate::frame::field;
 use crate::stubs::cpu;
 
 /// Host registers that hold guest registers. A called function changes them.
-pub const POOL: [Reg; 6] = [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11];
+pub const POOL: [Reg; 7] = [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::RBP];
 /// Registers of the pool that one instruction may ask for.
 pub const ASKED: usize = 4;
 
@@ -97,7 +97,21 @@ impl Block<'_> {
     pub(super) fn fresh(&mut self) -> Reg {
         POOL[self.take()]
     }
-    /// GPR `gpr` takes the value of `reg`, which came from [`Self::fresh`].
+    /// A host register for the result of an instruction that may be made where
+    /// one of its operands is: that of GPR `target` if it is one of `sources`,
+    /// which were fetched, and nobody else needs its value; else a fresh one.
+    pub(super) fn over(&mut self, target: usize, sources: &[usize]) -> Reg {
+        if sources.contains(&target) {
+            let held = |slot: &Slot| slot.gpr == Some(target as u8);
+            let slot = self.regs.held.iter().position(held).expect("the caller fetched it");
+            if !keeps(&self.compares, slot) {
+                return POOL[slot];
+            }
+        }
+        self.fresh()
+    }
+    /// GPR `gpr` takes the value of `reg`, which came from [`Self::fresh`] or
+    /// [`Self::over`].
     /// Nothing that may call the interpreter's function comes behind it.
     pub(super) fn set(&mut self, gpr: usize, reg: Reg) {
         self.regs.writes |= 1 << gpr;

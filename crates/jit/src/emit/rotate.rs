@@ -46,8 +46,13 @@ fn and_mask(b: &mut Block<'_>, d: Reg, mask: u64) {
 fn rlwinm(b: &mut Block<'_>, w: Word) -> bool {
     let Some(mask) = word_mask(w) else { return false };
     let (s, n) = (b.get(w.rs()), w.sh5() as u32);
-    let d = b.fresh();
-    b.asm.mov(Size::W, d, s);
+    let d = b.over(w.ra(), &[w.rs()]);
+    // What follows works on words and clears the upper half.
+    if n == 0 && mask == 0xFFFF_FFFF {
+        b.asm.mov(Size::W, d, s);
+    } else {
+        b.asm.copy(d, s);
+    }
     if n != 0 && mask == 0xFFFF_FFFF << n & 0xFFFF_FFFF {
         b.asm.shift(Shift::Shl, Size::W, d, n);
     } else if n != 0 && mask == 0xFFFF_FFFF >> (32 - n) {
@@ -70,26 +75,27 @@ fn rlwimi(b: &mut Block<'_>, w: Word) -> bool {
 /// `RA = RA where mask is 0, rotated RS where it is 1`.
 fn insert(b: &mut Block<'_>, w: Word, size: Size, n: u32, mask: u64) -> bool {
     let (s, a) = (b.get(w.rs()), b.get(w.ra()));
-    let d = b.fresh();
-    b.asm.mov(size, d, s);
+    b.asm.mov(size, Reg::RAX, s);
     if n != 0 {
-        b.asm.shift(Shift::Rol, size, d, n);
+        b.asm.shift(Shift::Rol, size, Reg::RAX, n);
     }
-    b.asm.alu(Alu::Xor, Size::Q, d, a);
-    and_mask(b, d, mask);
-    b.asm.alu(Alu::Xor, Size::Q, d, a);
+    b.asm.alu(Alu::Xor, Size::Q, Reg::RAX, a);
+    and_mask(b, Reg::RAX, mask);
+    let d = b.over(w.ra(), &[w.ra()]);
+    b.asm.copy(d, a);
+    b.asm.alu(Alu::Xor, Size::Q, d, Reg::RAX);
     b.set(w.ra(), d);
     b.record(w.rc(), d);
     true
 }
 fn rotate_and_mask(b: &mut Block<'_>, w: Word, mask: u64) -> bool {
     let (s, n) = (b.get(w.rs()), w.sh6());
-    let d = b.fresh();
+    let d = b.over(w.ra(), &[w.rs()]);
     if n != 0 && mask == u64::MAX << n {
-        b.asm.mov(Size::Q, d, s);
+        b.asm.copy(d, s);
         b.asm.shift(Shift::Shl, Size::Q, d, n);
     } else if n != 0 && mask == u64::MAX >> (64 - n) {
-        b.asm.mov(Size::Q, d, s);
+        b.asm.copy(d, s);
         b.asm.shift(Shift::Shr, Size::Q, d, 64 - n);
     } else if n == 0 && mask == 0xFF {
         b.asm.zero8(d, s);
@@ -98,7 +104,7 @@ fn rotate_and_mask(b: &mut Block<'_>, w: Word, mask: u64) -> bool {
     } else if n == 0 && mask == 0xFFFF_FFFF {
         b.asm.mov(Size::W, d, s);
     } else {
-        b.asm.mov(Size::Q, d, s);
+        b.asm.copy(d, s);
         if n != 0 {
             b.asm.shift(Shift::Rol, Size::Q, d, n);
         }
@@ -111,9 +117,9 @@ fn rotate_and_mask(b: &mut Block<'_>, w: Word, mask: u64) -> bool {
 /// The count has six bits; 32 and more leave 0.
 fn shift_word(b: &mut Block<'_>, w: Word, op: Shift) -> bool {
     let (s, count) = (b.get(w.rs()), b.get(w.rb()));
-    let d = b.fresh();
-    b.asm.mov(Size::W, d, s);
-    b.asm.shift_by(op, Size::Q, d, d, count);
+    let d = b.over(w.ra(), &[w.rs(), w.rb()]);
+    b.asm.mov(Size::W, Reg::RAX, s);
+    b.asm.shift_by(op, Size::Q, d, Reg::RAX, count);
     b.asm.mov(Size::W, d, d);
     b.set(w.ra(), d);
     b.record(w.rc(), d);
