@@ -81,7 +81,8 @@ impl Guest {
         let artifacts =
             artifacts.map(|a| if own || a.kernel == version { a } else { same_release(a, &version) });
         let prepared = artifacts.as_ref().filter(|a| tree.is_none() && a.kernel == version);
-        let headers = prepared.and_then(|a| a.read_offsets().ok());
+        let compiled = tree.as_ref().and_then(|t| t.offsets.clone());
+        let headers = compiled.or_else(|| prepared.and_then(|a| a.read_offsets().ok()));
         let (offsets, structures) = layout(&bytes, headers.as_ref())?;
         let report = KernelReport { version, sha256: machine::report::sha256(&bytes), structures };
         let modules = prepared.map(|a| ModuleTree::scan(&a.modules_dir)).transpose()?.unwrap_or_default();
@@ -146,8 +147,9 @@ impl Guest {
             ];
             list.iter().find(|(file, _)| file.sha256 == sha256).map(|(_, name)| (*name).to_owned())
         });
-        let stem = || path.file_stem().map_or_else(|| "driver".into(), |s| s.to_string_lossy().into_owned());
-        Ok((known.unwrap_or_else(stem), sha256))
+        let own = || self.driver.as_ref().filter(|own| *own == path).map(|_| "stock".to_owned());
+        let name = known.or_else(own).unwrap_or_else(|| file_name(path, &sha256));
+        Ok((name, sha256))
     }
 
     /// The user's own image, if there is one and no module to add to it.
@@ -206,6 +208,13 @@ impl Guest {
     }
 }
 
+/// What a driver is called that nobody has named: as its file, and every
+/// build's file is called `cxlflash.ko`.
+fn file_name(path: &Path, sha256: &str) -> String {
+    let stem = path.file_stem().map_or_else(|| "driver".into(), |s| s.to_string_lossy());
+    if stem == "cxlflash" { format!("cxlflash-{}", &sha256[..8]) } else { stem.into_owned() }
+}
+
 fn missing_kernel(name: &str) -> Error {
     Error::Environment(format!(
         "{name}: neither a kernel file nor a prepared release (`capisim list kernels`)"
@@ -259,4 +268,17 @@ fn config(scenario: &Scenario, modules: &[Module], mode: Mode) -> String {
         text.push_str(&format!("disks {} {}\n", scenario.guest.disks, scenario.guest.wait_secs));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builds_of_one_file_name_have_names_of_their_own() {
+        let name = |path: &str, hash: &str| file_name(Path::new(path), hash);
+        assert_eq!(name("a/cxlflash.ko", "0123456789ab"), "cxlflash-01234567");
+        assert_ne!(name("a/cxlflash.ko", "0123456789ab"), name("b/cxlflash.ko", "f123456789ab"));
+        assert_eq!(name("old-build.ko", "0123456789ab"), "old-build");
+    }
 }

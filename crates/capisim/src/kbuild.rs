@@ -1,5 +1,6 @@
 //! A kernel build tree of the user: `--kbuild DIR`.
 
+use crate::artifacts::{Offsets, hash_bytes};
 use crate::error::Error;
 use crate::initramfs::ModuleTree;
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ const NEEDED: &[(&str, &str)] = &[
 /// Files of the driver under test and of what it needs, below the tree.
 const CXLFLASH: &str = "drivers/scsi/cxlflash/cxlflash.ko";
 
+/// Where `cargo xtask guest --offsets` puts what it compiled against the headers of a tree, below the tree.
+pub const OFFSETS: &str = "capisim/offsets.toml";
+
 /// A tree in which `vmlinux` and the modules have been built.
 #[derive(Debug)]
 pub struct Tree {
@@ -37,6 +41,39 @@ pub struct Tree {
     pub modules: ModuleTree,
     /// Its driver, unless that is built in.
     pub cxlflash: PathBuf,
+    /// Its structures by its headers, if they were compiled.
+    pub offsets: Option<Offsets>,
+}
+
+/// What the layout of a tree's structures depends on: release and configuration.
+///
+/// # Errors
+/// A file that a build leaves is not there.
+pub fn identity(folder: &Path) -> Result<String, Error> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path).map_err(Error::io(&path, "read it"))
+    };
+    let (release, config) = (read("include/config/kernel.release")?, read(".config")?);
+    Ok(format!("{} configured as {}", release.trim(), &hash_bytes(config.as_bytes())[..16]))
+}
+
+/// The offsets in a tree, if they are there and of what it is now.
+fn offsets(folder: &Path) -> Result<Option<Offsets>, Error> {
+    let path = folder.join(OFFSETS);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let (found, own) = (Offsets::read(&path)?, identity(folder)?);
+    if found.kernel != own {
+        return Err(Error::Environment(format!(
+            "{}: of {}, the tree is {own}: run `cargo xtask guest --offsets {}` again",
+            path.display(),
+            found.kernel,
+            folder.display()
+        )));
+    }
+    Ok(Some(found))
 }
 
 impl Tree {
@@ -72,7 +109,7 @@ impl Tree {
         if !cxlflash.is_file() {
             return fail(format!("no {CXLFLASH}: build the modules, with CONFIG_CXLFLASH=m"));
         }
-        Ok(Tree { vmlinux, modules, cxlflash })
+        Ok(Tree { vmlinux, modules, cxlflash, offsets: offsets(folder)? })
     }
 }
 
@@ -129,7 +166,20 @@ mod tests {
         assert!(said().contains("no drivers/scsi/cxlflash/cxlflash.ko"));
         std::fs::create_dir_all(at.join("drivers/scsi/cxlflash")).expect("made");
         std::fs::write(at.join(CXLFLASH), "x").expect("written");
-        assert_eq!(Tree::open(&at).expect("whole").cxlflash, at.join(CXLFLASH));
+        let whole = Tree::open(&at).expect("whole");
+        assert_eq!((whole.cxlflash, whole.offsets), (at.join(CXLFLASH), None));
+        std::fs::create_dir_all(at.join("include/config")).expect("made");
+        std::fs::create_dir_all(at.join("capisim")).expect("made");
+        std::fs::write(at.join("include/config/kernel.release"), "6.1.7-own\n").expect("written");
+        let of = |kernel: &str| {
+            let text = format!("schema = 1\nkernel = \"{kernel}\"\n[values]\nTHREAD_SIZE = 16384\n");
+            std::fs::write(at.join(OFFSETS), text).expect("written");
+        };
+        of("6.1.6 configured as before");
+        assert!(said().contains("--offsets"), "{}", said());
+        of(&identity(&at).expect("known"));
+        let offsets = Tree::open(&at).expect("whole").offsets.expect("compiled");
+        assert_eq!(offsets.get("THREAD_SIZE").ok(), Some(16384));
         std::fs::remove_dir_all(&at).expect("removed");
     }
 }

@@ -10,7 +10,7 @@ pub mod error;
 pub mod explain;
 pub mod guest;
 pub mod initramfs;
-mod kbuild;
+pub mod kbuild;
 pub mod lists;
 pub mod lunfile;
 pub mod output;

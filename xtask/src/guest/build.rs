@@ -7,6 +7,7 @@ use std::process::Command;
 
 use capisim::artifacts::{Offsets, SCHEMA};
 use capisim::initramfs::Module;
+use capisim::kbuild;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSection};
 
@@ -107,17 +108,40 @@ fn change_lock(at: &Path) -> Result<()> {
 fn build_offsets(store: &Store, half: &Path, inputs: &Inputs<'_>) -> Result<()> {
     store.progress.step("compiling structure offsets");
     let at = store.temporary("build-offsets");
-    fs::create_dir_all(&at).map_err(GuestError::io(&at, "create it"))?;
+    let mut compiler = make(inputs, &at, CXLFLASH, "offsets.o");
+    compile_offsets(&at, &mut compiler, inputs.release, &half.join("offsets.toml"))
+}
+
+/// Compiles the table in folder `at` and writes what it says of `kernel`.
+fn compile_offsets(at: &Path, compiler: &mut Command, kernel: &str, result: &Path) -> Result<()> {
+    fs::create_dir_all(at).map_err(GuestError::io(at, "create it"))?;
     for (name, text) in [("Kbuild", "obj-m := offsets.o\n"), ("offsets.c", include_str!("offsets.c"))] {
         fs::write(at.join(name), text).map_err(GuestError::io(at.join(name), "write it"))?;
     }
-    command::run(&mut make(inputs, &at, CXLFLASH, "offsets.o"))?;
+    command::run(compiler)?;
     let object = at.join("offsets.o");
     let values = read_table(&read(&object)?).map_err(|reason| GuestError::Object { path: object, reason })?;
-    let offsets = Offsets { schema: SCHEMA, kernel: inputs.release.to_owned(), values };
+    let offsets = Offsets { schema: SCHEMA, kernel: kernel.to_owned(), values };
     let text = toml::to_string(&offsets).expect("strings and numbers have a form in TOML");
-    let path = half.join("offsets.toml");
-    fs::write(&path, text).map_err(GuestError::io(path, "write it"))
+    fs::write(result, text).map_err(GuestError::io(result, "write it"))
+}
+
+/// The offsets of a kernel build tree of the user's, into the tree: the file.
+pub fn offsets_of_tree(tree: &Path) -> Result<PathBuf> {
+    let tree = fs::canonicalize(tree).map_err(GuestError::io(tree, "find it"))?;
+    let kernel = kbuild::identity(&tree)
+        .map_err(|e| GuestError::Tree { path: tree.clone(), reason: e.to_string() })?;
+    let result = tree.join(kbuild::OFFSETS);
+    let at = result.parent().unwrap_or(&tree);
+    let mut compiler = Command::new("make");
+    // Cargo's jobserver is not make's.
+    for name in ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"] {
+        compiler.env_remove(name);
+    }
+    compiler.arg("-C").arg(&tree).arg(format!("M={}", at.display())).arg("ARCH=powerpc");
+    compiler.arg(format!("CROSS_COMPILE={CROSS}")).arg("offsets.o");
+    compile_offsets(at, &mut compiler, &kernel, &result)?;
+    Ok(result)
 }
 
 /// Size of the key in an entry of the table in `offsets.c`; a little-endian number of eight bytes follows it.

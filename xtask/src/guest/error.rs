@@ -88,6 +88,10 @@ pub enum GuestError {
     #[diagnostic(help("the file was just made by the cross compiler; --force makes it anew"))]
     Object { path: PathBuf, reason: String },
 
+    #[error("{}: no kernel was built here: {reason}", .path.display())]
+    #[diagnostic(help("give the folder of `make O=DIR … vmlinux modules`"))]
+    Tree { path: PathBuf, reason: String },
+
     #[error("guest program `{name}` does not compile:\n{output}")]
     #[diagnostic(help("the sources are in firmware/{name}"))]
     Program { name: String, output: String },

@@ -73,6 +73,9 @@ pub struct Args {
     /// Only list what is in the cache
     #[arg(long)]
     pub list: bool,
+    /// Only compile the structure offsets of a kernel build tree of one's own, which `capisim --kbuild` then takes from it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "force"])]
+    pub offsets: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
@@ -90,6 +93,7 @@ impl Default for Args {
             with_qemu_system: false,
             with_clients: false,
             list: false,
+            offsets: None,
             format: Format::Human,
         }
     }
@@ -106,6 +110,10 @@ pub enum Format {
 
 /// The task: prepares, then prints what there is.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(tree) = &args.offsets {
+        let _ = writeln!(std::io::stdout(), "{}", build::offsets_of_tree(tree)?.display());
+        return Ok(());
+    }
     let found = if args.list { Artifacts::all(&cache_dir()?) } else { vec![ensure(args)?] };
     let text = match args.format {
         Format::Json => serde_json::to_string_pretty(&found).expect("a manifest has a form in JSON"),

@@ -114,6 +114,16 @@ impl Command<'_> {
         stop: &Stop,
     ) -> Result<RunReport, Error> {
         let builds = run::builds(guest, &job.drivers)?;
+        // Lines of a campaign know their build by its name.
+        if let [a, b] = &*builds
+            && a.driver == b.driver
+        {
+            let text = format!(
+                "{} and {}: both are called {}; give one file another name",
+                a.path, b.path, a.driver
+            );
+            return Err(Error::Usage(text));
+        }
         run::preflight(job, guest)?;
         if job.luns.iter().any(|l| l.file.is_some()) {
             return Err(Error::Usage(

@@ -85,7 +85,11 @@ pub fn explain(args: &ExplainArgs, progress: When) -> Result<i32, Error> {
             drop(trunk);
             explainer.simpler(driver, &bundle, args.simpler, &failing.outcome, &mut near, &mut tell)?;
             if let Some(other) = explainer.another_build(driver, index, &job.drivers)? {
-                near.take(explainer.other(&other, &bundle)?, How::OtherBuild);
+                match explainer.other(&other, &bundle) {
+                    // Whoever was interrupted has no branch point.
+                    Err(_) if stop.wanted() => {}
+                    told => near.take(told?, How::OtherBuild),
+                }
             }
         }
     };

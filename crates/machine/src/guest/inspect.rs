@@ -77,6 +77,20 @@ pub struct GuestReport {
 }
 
 impl GuestReport {
+    /// Where tasks sleep in modules: of each that does the innermost function
+    /// of a module on its stack, without the distance. A task that runs is
+    /// somewhere else a few instructions later, so it says nothing that another
+    /// schedule would say too.
+    pub fn sleeps_in(&self) -> BTreeSet<String> {
+        let inside = |t: &TaskReport| {
+            if t.cpu.is_some() || t.state == 'R' {
+                return None;
+            }
+            let frame = t.stack.iter().find(|f| f.contains(':'))?;
+            Some(frame.split('+').next().unwrap_or(frame).to_owned())
+        };
+        self.tasks.iter().filter_map(inside).collect()
+    }
     /// True if there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty() && self.mutexes.is_empty()

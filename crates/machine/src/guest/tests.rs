@@ -188,6 +188,26 @@ fn waiters_of_a_mutex_are_found_by_their_stacks() {
 }
 
 #[test]
+fn where_tasks_sleep_in_modules_is_told_without_distances() {
+    let task = |state, cpu, stack: &[&str]| super::TaskReport {
+        state,
+        cpu,
+        stack: stack.iter().map(|f| (*f).to_owned()).collect(),
+        ..super::TaskReport::default()
+    };
+    let waits = ["schedule+0x6c", "cxlflash:get_context+0x58", "cxlflash:release+0x10"];
+    let tasks = vec![
+        task('D', None, &waits),
+        task('S', None, &["schedule+0x70", "cxlflash:get_context+0x1c"]),
+        task('R', Some(1), &["cxlflash:ioctl+0x4"]),
+        task('R', None, &["cxlflash:ioctl+0x8"]),
+        task('D', None, &["schedule+0x70"]),
+    ];
+    let report = super::GuestReport { tasks, ..super::GuestReport::default() };
+    assert_eq!(report.sleeps_in().into_iter().collect::<Vec<_>>(), ["cxlflash:get_context"]);
+}
+
+#[test]
 fn what_is_no_mutex_is_not_taken_for_one() {
     let broken: [fn(&mut Guest); 4] = [
         // The owner is no task.

@@ -32,6 +32,9 @@ pub struct Line {
     pub remove: Removal,
     /// The first Oops.
     pub oops: Option<String>,
+    /// Of failures: functions of modules in which tasks slept at the first violation.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sleeps_in: BTreeSet<String>,
     /// How often each thing that must be reached was.
     pub reached: BTreeMap<String, u64>,
     /// Hash of the machine's state at the end, of failures.
@@ -80,18 +83,19 @@ impl Line {
             violations: outcome.violations.into_iter().filter(|v| named.insert(v.oracle.clone())).collect(),
             findings,
             oops: outcome.oops,
+            sleeps_in: outcome.at_violation.map(|scene| scene.sleeps_in()).unwrap_or_default(),
             reached: outcome.reached,
             wall_us: 0,
             restore_us: 0,
         }
     }
-    /// What is the same in failures of one kind: the oracles, and where the
-    /// kernel died.
+    /// What is the same in failures of one kind: the oracles, where the kernel
+    /// died, and where in drivers tasks slept at the first violation.
     pub fn signature(&self) -> String {
-        let mut parts: Vec<&str> = self.violations.iter().map(|v| v.oracle.as_str()).collect();
+        let mut parts: Vec<String> = self.violations.iter().map(|v| v.oracle.clone()).collect();
         parts.sort_unstable();
-        let oops = self.oops.as_deref().map(without_numbers);
-        parts.extend(oops.as_deref());
+        parts.extend(self.oops.as_deref().map(without_numbers));
+        parts.extend(self.sleeps_in.iter().map(|f| format!("asleep in {f}")));
         parts.join(" + ")
     }
     /// True if everything that must be reached was.
@@ -325,6 +329,7 @@ mod tests {
             bypassed: 0,
             remove: Removal::Finished,
             oops: None,
+            sleeps_in: BTreeSet::new(),
             reached: BTreeMap::from([("window".to_owned(), 1)]),
             state_hash: String::new(),
             points: 0,
@@ -369,9 +374,19 @@ mod tests {
             vec![line("a", 9, &["x"]), line("a", 3, &["x"]), line("a", 5, &["y", "x"]), line("a", 4, &[])];
         lines.push(Line { oops: Some("Oops: Kernel access, sig: 11".into()), ..line("a", 6, &["x"]) });
         lines.push(Line { oops: Some("Oops: Kernel access, sig: 7".into()), ..line("a", 7, &["x"]) });
+        let asleep = |f: &str| BTreeSet::from([f.to_owned()]);
+        lines.push(Line { sleeps_in: asleep("cxlflash:send_afu_cmd"), ..line("a", 8, &["y"]) });
+        lines.push(Line { sleeps_in: asleep("cxlflash:cxlflash_remove"), ..line("a", 10, &["y"]) });
+        lines.push(Line { sleeps_in: asleep("cxlflash:send_afu_cmd"), ..line("a", 11, &["y"]) });
         let kinds: Vec<_> =
             distinct(&lines).into_iter().map(|f| (f.signature, f.count, f.schedule)).collect();
-        let expected = [("x", 2, 3), ("x + Oops: Kernel access, sig:", 2, 6), ("x + y", 1, 5)];
+        let expected = [
+            ("x", 2, 3),
+            ("x + Oops: Kernel access, sig:", 2, 6),
+            ("y + asleep in cxlflash:send_afu_cmd", 2, 8),
+            ("x + y", 1, 5),
+            ("y + asleep in cxlflash:cxlflash_remove", 1, 10),
+        ];
         assert_eq!(kinds, expected.map(|(s, n, first)| (s.to_owned(), n, first)));
     }
 
