@@ -164,6 +164,24 @@ pub mod op {
     pub const SHIFT_Q: Vex = vex(1, 1, 0x73);
     /// The same of group 12.
     pub const SHIFT_W: Vex = vex(1, 1, 0x71);
+    /// The same of group 13.
+    pub const SHIFT_D: Vex = vex(1, 1, 0x72);
+    /// To a general register: the first bits of all bytes.
+    pub const PMOVMSKB: Vex = vex(1, 1, 0xD7);
+    pub const PACKUSWB: Vex = vex(1, 1, 0x67);
+    pub const PACKUSDW: Vex = vex(2, 1, 0x2B);
+    pub const SHUFPS: Vex = vex(1, 0, 0xC6);
+    pub const PMOVSXBW: Vex = vex(2, 1, 0x20);
+    pub const PMOVSXWD: Vex = vex(2, 1, 0x23);
+    pub const PMOVSXDQ: Vex = vex(2, 1, 0x25);
+    pub const PMULUDQ: Vex = vex(1, 1, 0xF4);
+    pub const PMULDQ: Vex = vex(2, 1, 0x28);
+    pub const PMULLW: Vex = vex(1, 1, 0xD5);
+    pub const PBLENDD: Vex = vex(3, 1, 0x02);
+    pub const PBROADCASTB: Vex = vex(2, 1, 0x78);
+    pub const PBROADCASTW: Vex = vex(2, 1, 0x79);
+    pub const CVTDQ2PD: Vex = vex(1, 2, 0xE6);
+    pub const CVTPS2PD: Vex = vex(1, 0, 0x5A);
 }
 
 impl Asm {

@@ -40,14 +40,6 @@ pub const ROWS: &[(&str, Emit)] = &[
     ("vminsb", |b, w| vmx(b, w, op::PMINSB)),
     ("vminsh", |b, w| vmx(b, w, op::PMINSW)),
     ("vminsw", |b, w| vmx(b, w, op::PMINSD)),
-    ("vcmpequb", |b, w| mask(b, w, op::PCMPEQB)),
-    ("vcmpequh", |b, w| mask(b, w, op::PCMPEQW)),
-    ("vcmpequw", |b, w| mask(b, w, op::PCMPEQD)),
-    ("vcmpequd", |b, w| mask(b, w, op::PCMPEQQ)),
-    ("vcmpgtsb", |b, w| mask(b, w, op::PCMPGTB)),
-    ("vcmpgtsh", |b, w| mask(b, w, op::PCMPGTW)),
-    ("vcmpgtsw", |b, w| mask(b, w, op::PCMPGTD)),
-    ("vcmpgtsd", |b, w| mask(b, w, op::PCMPGTQ)),
     ("vslw", |b, w| shift(b, w, op::PSLLVD, place::SHIFT32)),
     ("vsld", |b, w| shift(b, w, op::PSLLVQ, place::SHIFT64)),
     ("vsrw", |b, w| shift(b, w, op::PSRLVD, place::SHIFT32)),
@@ -118,7 +110,7 @@ fn vsr(w: Word) -> Form {
 }
 
 /// Emits what only the facility can keep from being inline.
-fn with(b: &mut Block<'_>, facility: u64, emit: impl FnOnce(&mut Block<'_>)) -> bool {
+pub(super) fn with(b: &mut Block<'_>, facility: u64, emit: impl FnOnce(&mut Block<'_>)) -> bool {
     let hole = b.facility(facility);
     emit(b);
     if let Some(hole) = hole {
@@ -136,10 +128,6 @@ fn binary(b: &mut Block<'_>, f: Form, op: Vex) -> bool {
 }
 fn vmx(b: &mut Block<'_>, w: Word, op: Vex) -> bool {
     binary(b, vr(w), op)
-}
-/// Forms that record in CR6 are calls.
-fn mask(b: &mut Block<'_>, w: Word, op: Vex) -> bool {
-    !w.vrc_bit() && binary(b, vr(w), op)
 }
 /// The host takes the elements of its first operand first, from the lowest.
 fn merge(b: &mut Block<'_>, f: Form, op: Vex) -> bool {

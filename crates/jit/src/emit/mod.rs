@@ -11,6 +11,7 @@ mod branch;
 mod carry;
 mod compare;
 mod condition;
+mod elements;
 mod fixed;
 mod float;
 mod flow;
@@ -60,7 +61,7 @@ const ENDS: &[&str] = &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "stop", 
 /// The rows of floating point and vectors that have an emitter.
 #[cfg(test)]
 pub fn simd_rows() -> Vec<&'static str> {
-    let plain = [scalar::ROWS, vector::ROWS, lanes::ROWS].concat();
+    let plain = [scalar::ROWS, vector::ROWS, lanes::ROWS, elements::ROWS].concat();
     plain.iter().map(|row| row.0).chain(float::ROWS.iter().map(|row| row.0)).collect()
 }
 
@@ -91,7 +92,8 @@ impl Rows {
             atomic::ROWS,
             system::ROWS,
         ];
-        let simd: &[_] = if vectors { &[scalar::ROWS, vector::ROWS, lanes::ROWS] } else { &[] };
+        let simd: &[_] =
+            if vectors { &[scalar::ROWS, vector::ROWS, lanes::ROWS, elements::ROWS] } else { &[] };
         let row = |row: &&isa::Row| {
             let named = |(name, _): &&(&str, Emit)| *name == row.name;
             let inline = lists.iter().chain(simd).copied().flatten().find(named);

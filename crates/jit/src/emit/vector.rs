@@ -94,6 +94,8 @@ pub const ROWS: &[(&str, Emit)] = &[
     ("xvcmpgtdp", |b, w| compare(b, w, &DOUBLE, GREATER)),
     ("xvcvsxwsp", xvcvsxwsp),
     ("xvcvspsxws", xvcvspsxws),
+    ("xvcvsxwdp", xvcvsxwdp),
+    ("xvcvspdp", xvcvspdp),
 ];
 
 /// Predicates of VCMPPS.
@@ -223,6 +225,29 @@ fn xvcvspsxws(b: &mut Block<'_>, w: Word) -> bool {
     b.asm.v2(op::CVTTPS2DQ, RESULT, cpu(field::vsr(w.xb())));
     b.asm.v3(op::PCMPEQD, BAD, RESULT, state(place::SIGN32));
     holes.push(take_if_bad(b, &SINGLE));
+    b.store_vsr(w.xt(), RESULT);
+    b.unless(holes, true);
+    true
+}
+
+/// Words 0 and 2 of VSR `n`, in the low half.
+fn even_words(b: &mut Block<'_>, n: usize) {
+    b.asm.v2_imm(op::PSHUFD, B, cpu(field::vsr(n)), 0b1101);
+}
+fn xvcvsxwdp(b: &mut Block<'_>, w: Word) -> bool {
+    let holes = b.open(msr::VSX);
+    even_words(b, w.xb());
+    b.asm.v2(op::CVTDQ2PD, RESULT, B);
+    b.store_vsr(w.xt(), RESULT);
+    b.unless(holes, true);
+    true
+}
+fn xvcvspdp(b: &mut Block<'_>, w: Word) -> bool {
+    let mut holes = b.open(msr::VSX);
+    even_words(b, w.xb());
+    b.asm.v2(op::CVTPS2PD, RESULT, B);
+    unless_finite(b, &DOUBLE);
+    holes.push(take_if_bad(b, &DOUBLE));
     b.store_vsr(w.xt(), RESULT);
     b.unless(holes, true);
     true
