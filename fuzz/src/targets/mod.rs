@@ -151,8 +151,8 @@ pub const ALL: &[Target] = &[
         longest: 2048,
         head: 16,
         step: 4,
-        floor: 10,
-        counters: 1500,
+        floor: 19,
+        counters: 4400,
         run: processor::run_translated,
     },
     Target {
