@@ -65,7 +65,7 @@ impl Ours {
         c.gpr = s.gpr;
         s.vsr.iter().enumerate().for_each(|(i, x)| c.set_vsr(i, *x));
         (c.cr, c.xer, c.ctr, c.lr, c.fpscr, c.vscr) = (s.cr, s.xer, s.ctr, s.lr, s.fpscr, s.vscr);
-        c.reservation = None;
+        c.reservation = Default::default();
         let _ = self.mem.write_bytes(v.window(), &s.window);
     }
 
