@@ -53,7 +53,7 @@ impl Executor {
         }
     }
     /// An empty cache of decoded code for it.
-    pub(crate) fn code_cache(self) -> CodeCache {
+    pub fn code_cache(self) -> CodeCache {
         #[allow(unused_mut, reason = "without the feature nothing is set")]
         let mut code = CodeCache::new();
         match self {

@@ -1,5 +1,6 @@
 //! Differential test: every problem-state row of the table, with random
-//! words and states, on our CPU and on QEMU's user mode (CPU power9).
+//! words and states, on our CPU and on QEMU's user mode (CPU power9); and
+//! the same on our CPU with the translator, where everything has to be equal.
 //!
 //! `CAPISIM_ORACLE_ROWS=add,Vsx` (row names, prefixes ending in `*`, or
 //! groups), `CAPISIM_ORACLE_VECTORS=1000` (per row), `CAPISIM_ORACLE_SEED=2`.
@@ -12,8 +13,10 @@ mod rules;
 mod state;
 mod unknown;
 
+use cpu::CodeCache;
 use fabric::rng::Rng;
 use isa::{Row, disassemble};
+use machine::executor::Executor;
 use ours::Ours;
 use program::Vector;
 use rules::{EXEMPT, Exempt, Part};
@@ -48,6 +51,8 @@ struct Tally {
     completed: u64,
     trapped: u64,
     exempt: u64,
+    /// The translator did the same.
+    translated: u64,
     different: u64,
     shown: Vec<String>,
 }
@@ -67,7 +72,8 @@ fn rows_mean_what_qemu_means() {
     let qemu = qemu::Qemu::find();
 
     let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
-    let mut ours = Ours::new(BATCH);
+    let (mut ours, mut translating) = (Ours::new(BATCH), Ours::new(BATCH));
+    let mut translator = translator();
     let total = rows.len() * per_row as usize;
     for first in (0..total).step_by(BATCH) {
         let batch: Vec<Vector> = (first..total.min(first + BATCH))
@@ -83,9 +89,37 @@ fn rows_mean_what_qemu_means() {
             let (our_state, our_end) = ours.run(v);
             let tally = tallies.entry(v.row).or_default();
             judge(tally, v, (&our_state, our_end), (&their_state, their_end));
+            if let Some(code) = &mut translator {
+                alike(tally, v, (&our_state, our_end), translating.run_from_memory(code, v));
+            }
         }
     }
     report(&tallies, per_row, seed);
+}
+
+/// Code that is translated at once, where this host has a translator. Interrupts lead to a watched place.
+fn translator() -> Option<CodeCache> {
+    let executor: Executor = "jit:0".parse().ok().filter(|e: &Executor| e.available())?;
+    let mut code = executor.code_cache();
+    (0x100..0x1000).step_by(0x20).for_each(|vector| code.watch(vector));
+    Some(code)
+}
+
+/// The translator does what the instruction's function did.
+fn alike(tally: &mut Tally, v: &Vector, ours: (&State, End), translated: (State, End)) {
+    if (ours.0, ours.1) == (&translated.0, translated.1) {
+        tally.translated += 1;
+        return;
+    }
+    let mut differences = vec![format!(
+        "our own translator, below called QEMU, ends {:x?}, the function {:x?}",
+        translated.1, ours.1
+    )];
+    compare(&mut differences, ours.0, &translated.0);
+    tally.different += 1;
+    if tally.shown.len() < SHOWN {
+        tally.shown.push(describe(v, &differences));
+    }
 }
 
 /// All known differences.
@@ -235,11 +269,12 @@ fn report(tallies: &BTreeMap<usize, Tally>, per_row: u64, seed: u64) {
     let bad: Vec<&str> =
         tallies.iter().filter(|(_, t)| t.different > 0).map(|(i, _)| isa::rows()[*i].name).collect();
     let summary = format!(
-        "{} rows x {per_row} vectors: {} completed, {} trapped, {} exempt, {} different in {} rows: {}",
+        "{} rows x {per_row} vectors: {} completed, {} trapped, {} exempt, {} the same translated, {} different in {} rows: {}",
         tallies.len(),
         sum(|t| t.completed),
         sum(|t| t.trapped),
         sum(|t| t.exempt),
+        sum(|t| t.translated),
         sum(|t| t.different),
         bad.len(),
         bad.join(" "),

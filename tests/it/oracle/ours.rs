@@ -1,14 +1,29 @@
-//! The vector on our CPU.
+//! The vector on our CPU: by the instruction's function, and by the translator.
 
 use super::program::{Vector, memory_size};
 use super::state::{End, State};
 use cpu::env::NoPlatform;
 use cpu::interrupt::{program, vector};
-use cpu::{Cpu, Env, Trap, msr};
+use cpu::{CodeCache, Cpu, Env, Exit, Trap, msr};
 use fabric::GuestMemory;
 use isa::Word;
 
-/// One CPU in problem state, real mode, little-endian, all facilities.
+/// Problem state, real mode, little-endian, all facilities.
+const STATE: u64 = msr::SF
+    | msr::HV
+    | msr::PR
+    | msr::ME
+    | msr::RI
+    | msr::LE
+    | msr::FP
+    | msr::VEC
+    | msr::VSX
+    | msr::FE0
+    | msr::FE1;
+/// Interrupt vectors lie below.
+const VECTORS: u64 = 0x1000;
+
+/// One CPU.
 pub struct Ours {
     cpu: Cpu,
     mem: GuestMemory,
@@ -17,21 +32,31 @@ pub struct Ours {
 impl Ours {
     pub fn new(batch: usize) -> Ours {
         let mut cpu = Cpu::new(0);
-        cpu.set_msr(
-            msr::SF
-                | msr::HV
-                | msr::PR
-                | msr::ME
-                | msr::RI
-                | msr::LE
-                | msr::FP
-                | msr::VEC
-                | msr::VSX
-                | msr::FE0
-                | msr::FE1,
-        );
+        cpu.set_msr(STATE);
         cpu.sprs.fscr = u64::MAX >> 8;
+        cpu.hile = true;
         Ours { cpu, mem: GuestMemory::new(memory_size(batch)).expect("a few megabytes") }
+    }
+
+    /// Executes the vector from memory, as `code` does it.
+    pub fn run_from_memory(&mut self, code: &mut CodeCache, v: &Vector) -> (State, End) {
+        self.set(v);
+        let first = v.cia() - 4 * v.prefix.len() as u64;
+        // The word behind it is no instruction: a block ends there.
+        for (i, word) in v.prefix.iter().chain([&v.word, &0]).enumerate() {
+            let _ = self.mem.write(first + 4 * i as u64, word.to_le_bytes());
+        }
+        let c = &mut self.cpu;
+        c.set_msr(STATE);
+        (c.cia, c.nia) = (first, first);
+        let mut env = Env { mem: &self.mem, platform: &mut NoPlatform };
+        let end = match c.run(&mut env, code, v.prefix.len() as u64 + 1) {
+            Exit::Budget if c.cia < VECTORS => End::Signal(signal(c)),
+            Exit::Budget => End::At(c.cia),
+            Exit::Watched => End::Signal(signal(c)),
+            other => panic!("{:#010x}: {other:?} of a problem-state instruction", v.word),
+        };
+        (self.get(v), end)
     }
 
     /// Executes the vector.
