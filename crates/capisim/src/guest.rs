@@ -75,8 +75,11 @@ impl Guest {
         let kernel_path = file.or_else(|| artifacts.as_ref().map(|a| a.vmlinux.path.clone()));
         let kernel_path = kernel_path.expect("either was found");
         let bytes = std::fs::read(&kernel_path).map_err(Error::io(&kernel_path, "read it"))?;
-        let kernel = KernelImage::parse(&bytes)
-            .map_err(|source| Error::Kernel { path: kernel_path.clone(), source })?;
+        let (kernel, sha256) = std::thread::scope(|scope| {
+            let sha256 = scope.spawn(|| machine::report::sha256(&bytes));
+            (KernelImage::parse(&bytes), sha256.join().expect("hashing does not panic"))
+        });
+        let kernel = kernel.map_err(|source| Error::Kernel { path: kernel_path.clone(), source })?;
         let version = release_of(&kernel.banner);
         let artifacts =
             artifacts.map(|a| if own || a.kernel == version { a } else { same_release(a, &version) });
@@ -84,12 +87,12 @@ impl Guest {
         let compiled = tree.as_ref().and_then(|t| t.offsets.clone());
         let headers = compiled.or_else(|| prepared.and_then(|a| a.read_offsets().ok()));
         let (offsets, structures) = layout(&bytes, headers.as_ref())?;
-        let report = KernelReport { version, sha256: machine::report::sha256(&bytes), structures };
+        let report = KernelReport { version, sha256, structures };
         let modules = prepared.map(|a| ModuleTree::scan(&a.modules_dir)).transpose()?.unwrap_or_default();
         let (modules, driver) = tree.map_or((modules, None), |t| (t.modules, Some(t.cxlflash)));
         Ok(Guest {
             driver,
-            vermagic: initramfs::kernel_vermagic(&kernel_path).ok(),
+            vermagic: kernel.text("vermagic"),
             offsets,
             base: args.initrd.as_ref().map(|p| read_initrd(p)).transpose()?,
             initrd: args.initrd.clone(),

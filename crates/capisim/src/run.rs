@@ -346,7 +346,7 @@ pub fn bundle(job: &Job, guest: &Guest, args: &crate::cli::GuestArgs, seed: u64)
         lun: args.lun.clone(),
         variant: args.variant.clone(),
         draw: args.draw.clone(),
-        kernel: FileId::of(&guest.kernel_path)?,
+        kernel: FileId::known(&guest.kernel_path, &guest.report.sha256)?,
         kbuild: args
             .kbuild
             .as_deref()

@@ -78,9 +78,13 @@ pub struct FileId {
 impl FileId {
     /// Identifies a file.
     pub fn of(path: &Path) -> Result<FileId, Error> {
-        let absolute = fs::canonicalize(path).map_err(Error::io(path, "find it"))?;
-        let (sha256, _) = crate::artifacts::hash_file(&absolute)?;
-        Ok(FileId { path: absolute, sha256 })
+        let (sha256, _) = crate::artifacts::hash_file(path)?;
+        FileId::known(path, &sha256)
+    }
+    /// Identifies a file that was read and hashed.
+    pub fn known(path: &Path, sha256: &str) -> Result<FileId, Error> {
+        let path = fs::canonicalize(path).map_err(Error::io(path, "find it"))?;
+        Ok(FileId { path, sha256: sha256.to_owned() })
     }
     /// Refuses a file that has changed.
     pub fn verify(&self) -> Result<(), Error> {
