@@ -272,7 +272,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "if (val != (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD)) {",
         replacement: "if (1) {",
         models: "a failing attach, which clears after REMOVE (finding T4)",
-        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element"],
+        scenario: "churn", caught_by: &["control-block-clear-at-remove", "control-block-of-added-element", "progress"],
     },
     Mutant {
         name: "release-without-sync", module: Cxlflash, file: "superpipe.c",
