@@ -3,9 +3,10 @@
 //!
 //! `CAPISIM_JIT_PROGRAMS=100000` (how many), `CAPISIM_JIT_SEED=7` (of the first).
 
+use crate::tier::Tier;
 use crate::{Threshold, translator};
 use cpu::env::NoPlatform;
-use cpu::{CodeCache, Cpu, Env, Exit, msr};
+use cpu::{CodeCache, Cpu, Env, Exit, Translator, msr};
 use fabric::hash::StateHasher;
 use fabric::memory::Store;
 use fabric::{GuestMemory, Rng};
@@ -109,7 +110,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(program: &[u32], translated: Option<Threshold>) -> Bench {
+    fn new(program: &[u32], translator: Option<Box<dyn Translator>>) -> Bench {
         let mem = GuestMemory::new(MEMORY).expect("128 KiB");
         for (i, word) in program.iter().enumerate() {
             assert_eq!(mem.write(4 * i as u64, word.to_le_bytes()), Store::Done);
@@ -118,9 +119,7 @@ impl Bench {
         cpu.set_msr(msr::SF | msr::HV | msr::ME | msr::LE | msr::FP | msr::VEC | msr::VSX);
         cpu.hile = true;
         let mut code = CodeCache::new();
-        if let Some(threshold) = translated {
-            code.set_translator(Some(translator(threshold).expect("this host has a translator")));
-        }
+        code.set_translator(translator);
         Bench { cpu, mem, code }
     }
     /// Runs a slice; the exit, then hashes of CPU and memory.
@@ -167,8 +166,12 @@ impl Bench {
     }
 }
 
+fn translates(threshold: Threshold) -> Box<dyn Translator> {
+    translator(threshold).expect("this host has a translator")
+}
+
 /// Runs one program on both.
-fn compare(seed: u64) -> Result<(), String> {
+fn compare(seed: u64, make: fn(Threshold) -> Box<dyn Translator>) -> Result<(), String> {
     let mut rng = Rng::named(seed, "program");
     let mut program = vec![];
     while program.len() < CODE_WORDS as usize {
@@ -181,7 +184,7 @@ fn compare(seed: u64) -> Result<(), String> {
     program.truncate(CODE_WORDS as usize);
     let threshold = if seed.is_multiple_of(2) { Threshold::Times(0) } else { Threshold::Drawn(seed) };
     let mut interpreted = Bench::new(&program, None);
-    let mut translated = Bench::new(&program, Some(threshold));
+    let mut translated = Bench::new(&program, Some(make(threshold)));
     for n in 0..SLICES {
         let fork = |name: &str| Rng::named(seed ^ n << 32, name);
         interpreted.disturb(fork("disturb"));
@@ -225,8 +228,17 @@ fn compare(seed: u64) -> Result<(), String> {
 fn random_programs_do_not_tell_which_executor_runs_them() {
     let first = setting("CAPISIM_JIT_SEED", 1);
     for seed in first..first + setting("CAPISIM_JIT_PROGRAMS", 200) {
-        compare(seed).unwrap_or_else(|text| {
+        compare(seed, translates).unwrap_or_else(|text| {
             panic!("{text}\nCAPISIM_JIT_SEED={seed} CAPISIM_JIT_PROGRAMS=1 repeats it")
         });
     }
+}
+
+/// A page of host code, stubs included: blocks are cut, and everything is forgotten all the time.
+#[test]
+fn a_block_that_takes_too_much_is_cut() {
+    let small = |threshold| -> Box<dyn Translator> {
+        Box::new(Tier::with_room(threshold, 4096, usize::MAX).expect("this host has a translator"))
+    };
+    (1..9).for_each(|seed| compare(seed, small).unwrap_or_else(|text| panic!("{text}")));
 }

@@ -53,6 +53,8 @@ pub struct Tier {
     threshold: Heat,
     asm: Asm,
     ops: Vec<Op>,
+    /// Most bytes of a block.
+    largest: usize,
     evictions: u64,
 }
 
@@ -74,7 +76,11 @@ fn vectors() -> bool {
 
 impl Tier {
     pub fn new(threshold: Threshold) -> Option<Tier> {
-        let mut buffer = if suitable() { Buffer::new(CODE)? } else { return None };
+        Tier::with_room(threshold, CODE, emit::LARGEST)
+    }
+    /// The same with `code` bytes of host code, of which a block takes `largest` at most.
+    pub(crate) fn with_room(threshold: Threshold, code: usize, largest: usize) -> Option<Tier> {
+        let mut buffer = if suitable() { Buffer::new(code)? } else { return None };
         let stubs = Stubs::emit(&mut buffer);
         let threshold = match threshold {
             Threshold::Drawn(seed) => Heat::Drawn(Rng::named(seed, "threshold")),
@@ -93,6 +99,7 @@ impl Tier {
             threshold,
             asm: Asm::default(),
             ops: vec![],
+            largest: largest.min(code - stubs.end),
             evictions: 0,
         })
     }
@@ -128,13 +135,21 @@ impl Tier {
         if self.ops.is_empty() {
             return None;
         }
-        if self.buffer.free() < emit::LARGEST {
+        if self.buffer.free() < self.largest {
             self.evict();
         }
         let place = self.buffer.used();
-        self.asm.restart(place);
         let entries = &mut self.pages[id as usize].entries;
-        emit::block(&self.rows, &mut self.asm, &self.stubs, self.frame.view_shift, &entries[..], &self.ops);
+        let view_shift = self.frame.view_shift;
+        loop {
+            self.asm.restart(place);
+            emit::block(&self.rows, &mut self.asm, &self.stubs, view_shift, &entries[..], &self.ops);
+            if self.asm.bytes().len() <= self.largest || self.ops.len() == 1 {
+                break;
+            }
+            // The guest chose instructions that take unusually much: half of them, then.
+            self.ops.truncate(self.ops.len() / 2);
+        }
         self.buffer.append(self.asm.bytes());
         entries[offset as usize >> 2] = place as u32;
         serialize();

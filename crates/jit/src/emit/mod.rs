@@ -36,7 +36,7 @@ pub use regs::POOL;
 
 /// Most instructions of a block.
 pub const LONGEST: usize = 64;
-/// Most bytes of host code that a block of them takes, generously.
+/// Most bytes of host code of a block; one that takes more is cut. So many for one instruction would be a mistake of an emitter.
 pub const LARGEST: usize = 128 << 10;
 
 /// Emits one instruction; false, with nothing emitted, if this form of it has

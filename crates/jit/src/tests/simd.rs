@@ -198,7 +198,7 @@ fn program(row: &isa::Row, sources: Sources<'_>, rng: &mut Rng) -> Vec<u32> {
 
 /// A machine with `program` at START.
 fn bench(program: &[u32], threshold: Option<Threshold>) -> Bench {
-    let bench = Bench::new(&[], threshold);
+    let bench = Bench::new(&[], threshold.map(super::translates));
     for (i, word) in program.iter().enumerate() {
         assert_eq!(bench.mem.write(START + 4 * i as u64, word.to_le_bytes()), Store::Done);
     }
