@@ -138,14 +138,15 @@ impl Symbols {
         Symbols::sorted(&list)
     }
     fn name(&self, at: u32) -> &str {
-        let range = &self.named[at as usize].0;
+        self.part(&self.named[at as usize].0)
+    }
+    fn part(&self, range: &Range<u32>) -> &str {
         &self.text[range.start as usize..range.end as usize]
     }
     /// The first symbol of this name.
     pub fn find(&self, name: &str) -> Option<Symbol> {
-        let text = |range: &Range<u32>| &self.text[range.start as usize..range.end as usize];
-        let at = self.named.partition_point(|(range, _)| text(range) < name);
-        self.named.get(at).filter(|(range, _)| text(range) == name).map(|(_, symbol)| *symbol)
+        let at = self.named.partition_point(|(range, _)| self.part(range) < name);
+        self.named.get(at).filter(|(range, _)| self.part(range) == name).map(|(_, symbol)| *symbol)
     }
     /// The function at or below `address` and the distance.
     pub fn at(&self, address: u64) -> Option<(&str, u64)> {

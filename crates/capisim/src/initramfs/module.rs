@@ -5,9 +5,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use machine::KernelImage;
 use object::elf;
 use object::read::elf::{ElfFile64, FileHeader};
-use object::{LittleEndian, Object, ObjectSection, ObjectSymbol};
+use object::{LittleEndian, Object, ObjectSection};
 
 use super::ImageError;
 
@@ -74,20 +75,13 @@ pub fn parse_modinfo(section: &[u8]) -> BTreeMap<String, Vec<String>> {
 
 /// The vermagic a kernel image expects of its modules, read through its own symbol.
 pub fn kernel_vermagic(vmlinux: &Path) -> Result<String, ImageError> {
-    let image = read_file(vmlinux)?;
-    let cure = "give the vmlinux of a ppc64el kernel, with its symbols";
-    let file = open_elf(vmlinux, &image, elf::ET_EXEC, "an executable, as kernel images are", cure)?;
-    let wrong = |reason: &str| ImageError::Elf { path: vmlinux.to_owned(), reason: reason.to_owned(), cure };
-    let symbol = file.symbols().find(|symbol| symbol.name() == Ok("vermagic"));
-    let symbol =
-        symbol.ok_or_else(|| wrong("no symbol `vermagic`: stripped, or a kernel without modules"))?;
-    let bytes = symbol
-        .section_index()
-        .and_then(|index| file.section_by_index(index).ok())
-        .and_then(|section| section.data_range(symbol.address(), symbol.size()).ok().flatten())
-        .ok_or_else(|| wrong("truncated: the text of `vermagic` is not in the file"))?;
-    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(text).into_owned())
+    let wrong = |reason: String| ImageError::Elf {
+        path: vmlinux.to_owned(),
+        reason,
+        cure: "give the vmlinux of a ppc64el kernel, with its symbols",
+    };
+    let image = KernelImage::parse(&read_file(vmlinux)?).map_err(|error| wrong(error.to_string()))?;
+    image.text("vermagic").ok_or_else(|| wrong("no symbol `vermagic`: a kernel without modules".into()))
 }
 
 /// Compares as the kernel does: with symbol checksums on both sides, the release (up to the first space) does not count.

@@ -97,7 +97,7 @@ impl Holders {
             w.seen += 1;
             return Verdict::Nothing;
         }
-        if self.stalled.get(&cpu).is_some_and(|then| retired - then < PATIENCE) {
+        if self.stalled.get(&cpu).is_some_and(|then| retired.saturating_sub(*then) < PATIENCE) {
             self.withheld += 1;
             return Verdict::Withheld(w.step);
         }
@@ -111,6 +111,12 @@ impl Holders {
 pub(super) fn takers() -> impl Iterator<Item = &'static str> {
     let takes = |(name, op): &&(&str, LockOp)| name.starts_with("mutex") && *op != LockOp::Leave;
     LOCKS.iter().filter(takes).map(|(name, _)| *name)
+}
+
+/// Entries of functions after which a CPU may run an owner, with what is to be looked at there.
+fn owners_show_at(table: &SymbolTable<'_>) -> impl Iterator<Item = (u64, Purpose)> {
+    let taking = takers().filter_map(|name| table.find(name)).map(|f| (f.entry, Purpose::Taking));
+    taking.chain(table.kernel_matching(is_task_switch).into_iter().map(|f| (f.entry, Purpose::Switched)))
 }
 
 /// A CPU that runs the owner of a mutex.
@@ -130,22 +136,12 @@ impl Watches {
         if !self.sought.iter().any(|m| m == mutex) {
             self.sought.push(mutex.to_owned());
         }
-        for function in takers().filter_map(|name| table.find(name)) {
-            self.add(machine, function.entry, Purpose::Taking);
-        }
-        for function in table.kernel_matching(is_task_switch) {
-            self.add(machine, function.entry, Purpose::Switched);
-        }
+        owners_show_at(table).for_each(|(entry, purpose)| self.add(machine, entry, purpose));
     }
     /// Nobody seeks owners any more.
     pub fn forget_owners(&mut self, machine: &mut Machine, table: &SymbolTable<'_>) {
         self.sought.clear();
-        for function in takers().filter_map(|name| table.find(name)) {
-            self.drop_purposes(machine, function.entry, |p| *p == Purpose::Taking);
-        }
-        for function in table.kernel_matching(is_task_switch) {
-            self.drop_purposes(machine, function.entry, |p| *p == Purpose::Switched);
-        }
+        owners_show_at(table).for_each(|(entry, own)| self.drop_purposes(machine, entry, |p| *p == own));
     }
     /// True if owners are sought.
     pub fn seeks_owners(&self) -> bool {
