@@ -19,7 +19,7 @@ use super::{Args, qemu};
 use crate::clients::image::Packages;
 use crate::clients::{Format, ours};
 use crate::guest;
-use crate::test::cargo::{cargo, output, root};
+use crate::test::cargo::root;
 
 /// Blocks that are read, on both sides; a run reads them many times.
 const BLOCKS: u64 = 4096;
@@ -68,9 +68,8 @@ pub fn run(args: &Args) -> Result<(), String> {
         with_clients: !args.no_qemu,
         ..guest::Args::default()
     };
-    let artifacts = guest::ensure(&wanted).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
-    let build = ["build", "--quiet", "--release", "--package", "capisim"];
-    output(cargo(&build), "cargo build --release --package capisim").map_err(|failure| failure.text)?;
+    let artifacts = guest::prepared(&wanted)?;
+    ours::build()?;
     let folder = root().join("target/capisim/iops");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let peers = if args.no_qemu { vec![] } else { prepare(&artifacts, &folder)? };

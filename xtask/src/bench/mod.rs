@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn bench(args: &Args) -> Result<bool, String> {
     let wanted =
         guest::Args { with_qemu_system: !args.no_qemu && !qemu::on_path(), ..guest::Args::default() };
-    let artifacts = guest::ensure(&wanted).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
+    let artifacts = guest::prepared(&wanted)?;
     let qemu = if args.no_qemu { None } else { Some(qemu::Qemu::find(&artifacts)?) };
     println!("kernel {}; {}", artifacts.kernel, qemu.as_ref().map_or("no QEMU", |qemu| &qemu.version));
     println!("kernel entry to init's first line, median of {}\n", args.runs);

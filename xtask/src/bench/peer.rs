@@ -20,7 +20,7 @@ use super::qemu::{self, COUNTING, DEFAULT, Peer, Qemu};
 use super::{Args, Boot};
 use crate::clients::{Format, ours};
 use crate::guest;
-use crate::test::cargo::{cargo, output, root};
+use crate::test::cargo::root;
 
 /// A workload, and how many times QEMU's time ours has to be: the better of QEMU's default machines counts.
 struct Workload {
@@ -90,9 +90,8 @@ struct Image {
 /// Measures everything and prints it.
 pub fn run(args: &Args) -> Result<(), String> {
     let wanted = guest::Args { with_qemu_system: !qemu::on_path(), ..guest::Args::default() };
-    let artifacts = guest::ensure(&wanted).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
-    let build = ["build", "--quiet", "--release", "--package", "capisim"];
-    output(cargo(&build), "cargo build --release --package capisim").map_err(|failure| failure.text)?;
+    let artifacts = guest::prepared(&wanted)?;
+    ours::build()?;
     let names = chosen(&args.only)?;
     let (image, qemu) = (image(&artifacts, &names, args.scale)?, Qemu::find(&artifacts)?);
     eprintln!("kernel {}; {}", artifacts.kernel, qemu.version);

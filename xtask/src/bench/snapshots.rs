@@ -39,7 +39,7 @@ struct Ours {
 pub fn run(args: &Args) -> Result<(), String> {
     let wanted =
         guest::Args { with_qemu_system: !args.no_qemu && !qemu::on_path(), ..guest::Args::default() };
-    let artifacts = guest::ensure(&wanted).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
+    let artifacts = guest::prepared(&wanted)?;
     let runs = args.runs.to_string();
     let words =
         ["run", "--quiet", "--release", "--package", "it", "--example", "boot", "--", "snapshot", &runs];

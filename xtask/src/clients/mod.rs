@@ -25,7 +25,7 @@ use clap::ValueEnum;
 use machine::scenario::shape::VARIANTS;
 
 use crate::guest;
-use crate::test::cargo::{cargo, output, root};
+use crate::test::cargo::root;
 use compare::{Outcome, Row, alone, compare, text};
 use console::Ended;
 use image::{Base, Packages};
@@ -144,9 +144,8 @@ pub fn results(args: &Args) -> Result<Vec<Row>, String> {
     }
     let with_qemu_system = !crate::bench::qemu::on_path();
     let wanted = guest::Args { with_qemu_system, with_clients: true, ..guest::Args::default() };
-    let artifacts = guest::ensure(&wanted).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
-    let build = ["build", "--quiet", "--release", "--package", "capisim"];
-    output(cargo(&build), "cargo build --release --package capisim").map_err(|failure| failure.text)?;
+    let artifacts = guest::prepared(&wanted)?;
+    ours::build()?;
     let folder = capisim::rundir::create(&root().join("target/capisim"), "clients", 1)
         .map_err(|error| error.to_string())?;
     let peer = Peer::find(&artifacts)?;

@@ -10,7 +10,7 @@ use super::console::{Ended, watch};
 use super::script::{BEGINS, FINISHED, PATH};
 use super::table::DISK_BYTES;
 use super::{Prepared, Session};
-use crate::test::cargo::root;
+use crate::test::cargo::{cargo, output, root};
 
 /// What the guest loads beside the drivers of the adapter: disks, generic devices, the file system.
 pub const MODULES: &[&str] = &["sd_mod", "sg", "crc32c_generic", "ext4"];
@@ -69,6 +69,12 @@ fn scenario(session: &Session, variant: &str) -> String {
         required.join(", ")
     ));
     text
+}
+
+/// Builds the program.
+pub fn build() -> Result<(), String> {
+    let build = ["build", "--quiet", "--release", "--package", "capisim"];
+    output(cargo(&build), "cargo build --release --package capisim").map(drop).map_err(|failure| failure.text)
 }
 
 /// The program, as `cargo build --release` beside this one left it.

@@ -145,6 +145,11 @@ pub fn failed(error: GuestError) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// As [`ensure`], with what went wrong as a text.
+pub fn prepared(args: &Args) -> std::result::Result<Artifacts, String> {
+    ensure(args).map_err(|error| format!("{:?}", miette::Report::new(error)))
+}
+
 /// The artifacts `args` asks for, prepared now if they are not there or not what they were.
 pub fn ensure(args: &Args) -> Result<Artifacts> {
     let cache = cache_dir()?;

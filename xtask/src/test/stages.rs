@@ -83,8 +83,8 @@ fn guest_stage(_: &Args) -> Outcome {
     // Some integration tests ask QEMU for its opinion.
     let with_qemu_system = !bench::qemu::on_path();
     let repeat = if with_qemu_system { "cargo xtask guest --with-qemu-system" } else { "cargo xtask guest" };
-    let artifacts = guest::ensure(&guest::Args { with_qemu_system, ..guest::Args::default() })
-        .map_err(|error| Failure::one(format!("{:?}", miette::Report::new(error)), repeat))?;
+    let artifacts = guest::prepared(&guest::Args { with_qemu_system, ..guest::Args::default() })
+        .map_err(|text| Failure::one(text, repeat))?;
     println!("kernel {} with {} files", artifacts.kernel, artifacts.files().len());
     Ok(Counts::passed(1))
 }
