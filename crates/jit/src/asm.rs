@@ -358,19 +358,29 @@ impl Asm {
             Shift::Shr => 3,
             Shift::Rol => unreachable!("has no such form"),
         };
-        self.vex(size, pp, d, count, s, 0xF7);
+        self.vex(size, 2, pp, d, count, s, 0xF7);
     }
-    /// A three-operand instruction of map 0F38 with prefix `pp`.
-    fn vex(&mut self, size: Size, pp: u8, reg: Reg, v: Reg, rm: Reg, opcode: u8) {
+    /// A three-operand instruction of a map (2 is 0F38, 3 is 0F3A) with prefix `pp`.
+    #[allow(clippy::too_many_arguments, reason = "the fields of one encoding")]
+    fn vex(&mut self, size: Size, map: u8, pp: u8, reg: Reg, v: Reg, rm: Reg, opcode: u8) {
         self.byte(0xC4);
-        self.byte((!reg.0 >> 3 & 1) << 7 | 0x40 | (!rm.0 >> 3 & 1) << 5 | 2);
+        self.byte((!reg.0 >> 3 & 1) << 7 | 0x40 | (!rm.0 >> 3 & 1) << 5 | map);
         self.byte(u8::from(size == Size::Q) << 7 | (!v.0 & 15) << 3 | pp);
         self.byte(opcode);
         self.byte(0xC0 | (reg.0 & 7) << 3 | rm.0 & 7);
     }
     /// `d` = the bits of `s` under `mask`, packed (BMI2).
     pub fn pext(&mut self, d: Reg, s: Reg, mask: Reg) {
-        self.vex(Size::Q, 2, d, s, mask, 0xF5);
+        self.vex(Size::Q, 2, 2, d, s, mask, 0xF5);
+    }
+    /// `d = a & !b`; the flags are lost (BMI1).
+    pub fn andn(&mut self, size: Size, d: Reg, a: Reg, b: Reg) {
+        self.vex(size, 2, 0, d, b, a, 0xF2);
+    }
+    /// `d = s` rotated right by `n`; no flags (BMI2).
+    pub fn rorx(&mut self, size: Size, d: Reg, s: Reg, n: u32) {
+        self.vex(size, 3, 3, d, Reg::RAX, s, 0xF0);
+        self.byte(n as u8);
     }
     /// `d *= s`, signed.
     pub fn imul(&mut self, size: Size, d: Reg, s: Reg) {

@@ -6,6 +6,7 @@ use cpu::exec::{Handler, Step};
 use cpu::mmu::MicroTlb;
 use cpu::state::{Reservation, xer};
 use cpu::{Cpu, Env, Trap};
+use fabric::memory::PAGE_SHIFT;
 use isa::Word;
 use std::any::Any;
 use std::mem::offset_of;
@@ -60,9 +61,10 @@ pub struct Frame {
     /// `entries` of every page.
     pub tables: *const *const u32,
     pub code: *const u8,
-    pub memory: *mut u8,
-    pub flags: *const u8,
-    pub data_view: *const u8,
+    /// Where real address 0 is in the host.
+    pub memory: u64,
+    /// Where the flag byte of the page at host address 0 would be.
+    pub flags: u64,
     pub exec_view: *const u8,
     step: extern "C" fn(*mut Frame, u32, u32) -> u32,
     access: extern "C" fn(*mut Frame, u32, u32) -> u32,
@@ -96,7 +98,6 @@ pub mod place {
     pub const CODE: i32 = offset_of!(Frame, code) as i32;
     pub const MEMORY: i32 = offset_of!(Frame, memory) as i32;
     pub const FLAGS: i32 = offset_of!(Frame, flags) as i32;
-    pub const DATA_VIEW: i32 = offset_of!(Frame, data_view) as i32;
     pub const EXEC_VIEW: i32 = offset_of!(Frame, exec_view) as i32;
     pub const STEP: i32 = offset_of!(Frame, step) as i32;
     pub const ACCESS: i32 = offset_of!(Frame, access) as i32;
@@ -132,6 +133,8 @@ pub mod field {
         of(Cpu::VSR + 16 * n)
     }
     pub const RETIRED: i32 = of(offset_of!(Cpu, retired));
+    /// The views for reads, then for writes.
+    pub const DATA_VIEW: i32 = of(offset_of!(Cpu, micro) + MicroTlb::DATA_VIEW);
     pub const DATA_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::DATA_CONTEXT);
     pub const FETCH_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::FETCH_CONTEXT);
 }
@@ -155,9 +158,8 @@ impl Frame {
             entries: null(),
             tables: null(),
             code: null(),
-            memory: null_mut(),
-            flags: null(),
-            data_view: null(),
+            memory: 0,
+            flags: 0,
             exec_view: null(),
             step,
             access,
@@ -179,9 +181,10 @@ impl Frame {
         self.stop = cpu.retired + self.budget as u64;
         self.page = page;
         self.page_ea = cpu.cia & !0xFFF;
-        self.memory = env.mem.host_base();
-        self.flags = env.mem.page_flags();
-        self.data_view = cpu.micro.data_view();
+        cpu.micro.follow(env.mem);
+        let base = env.mem.host_base() as u64;
+        self.memory = base;
+        self.flags = (env.mem.page_flags() as u64).wrapping_sub(base >> PAGE_SHIFT);
         self.exec_view = cpu.micro.exec_view();
         self.load_cr(cpu);
         self.fpu.load(cpu);

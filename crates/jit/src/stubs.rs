@@ -5,11 +5,10 @@
 //! | register | holds |
 //! |---|---|
 //! | RBX | the CPU, `field::BIAS` bytes in |
-//! | R12 | guest memory |
 //! | R13 | first effective address of the page of code |
 //! | R14 | instructions that may still be retired |
 //! | R15 | the frame |
-//! | RSI RDI R8 R9 R10 R11 RBP | guest registers, see `emit::regs` |
+//! | RSI RDI R8 R9 R10 R11 RBP R12 | guest registers, see `emit::regs` |
 //! | RAX RCX RDX | free |
 
 use crate::asm::{Alu, Asm, Cond, Hole, Mem, Reg, Shift, Size, at, indexed};
@@ -95,7 +94,6 @@ fn enter(asm: &mut Asm) {
     asm.mov(Size::Q, Reg::R15, Reg::RDI);
     asm.load(Size::Q, Reg::RBX, frame(place::CPU));
     asm.alu_imm(Alu::Add, Size::Q, Reg::RBX, field::BIAS);
-    asm.load(Size::Q, Reg::R12, frame(place::MEMORY));
     asm.load(Size::Q, Reg::R13, frame(place::PAGE_EA));
     asm.load(Size::Q, Reg::R14, frame(place::BUDGET));
     asm.jmp_reg(Reg::RSI);

@@ -37,7 +37,7 @@ fn is_global(ea: u64) -> bool {
 #[repr(C)]
 struct Entry {
     tag: u64,
-    /// Real address minus effective address.
+    /// Where the byte is in the host, minus effective address.
     delta: u64,
 }
 
@@ -55,8 +55,11 @@ const NO_PAGE: ExecEntry = ExecEntry { tag: u64::MAX, page: 0 };
 /// Views for reads, writes and fetches.
 #[derive(Clone, Debug)]
 pub struct MicroTlb {
-    /// For reads, then for writes.
-    data: Box<[[Entry; ENTRIES]; 2]>,
+    /// For reads, then for writes. Not in a box: a translator's code then finds an
+    /// entry from the CPU and an index.
+    data: [[Entry; ENTRIES]; 2],
+    /// Where real address 0 of the memory that `data` leads to is in the host.
+    base: u64,
     exec: Box<[ExecEntry; EXEC_ENTRIES]>,
     /// log2 of the granule: 16, or 12 once a 4 KiB page was seen.
     shift: u32,
@@ -83,7 +86,8 @@ pub struct MicroTlb {
 impl Default for MicroTlb {
     fn default() -> MicroTlb {
         let mut m = MicroTlb {
-            data: Box::new([[EMPTY; ENTRIES]; 2]),
+            data: [[EMPTY; ENTRIES]; 2],
+            base: 0,
             exec: Box::new([NO_PAGE; EXEC_ENTRIES]),
             shift: 16,
             data_context: 0,
@@ -106,8 +110,8 @@ impl Default for MicroTlb {
 
 /// For a translator, whose code probes the views itself. An entry of 16 bytes
 /// at index `page number % ENTRIES` begins with the tag `first address of the
-/// page | context`; then follows what to add to the address (data) or the
-/// number of the decoded page (fetches, 32 bits).
+/// page | context`; then follows what to add to the address to come to the byte
+/// in the host (data) or the number of the decoded page (fetches, 32 bits).
 impl MicroTlb {
     /// Entries of each view; a power of two.
     pub const ENTRIES: usize = ENTRIES;
@@ -115,9 +119,19 @@ impl MicroTlb {
     pub const DATA_CONTEXT: usize = offset_of!(MicroTlb, data_context);
     /// Where the context of fetch tags is, in bytes.
     pub const FETCH_CONTEXT: usize = offset_of!(MicroTlb, fetch_context);
-    /// The view for reads; that for writes follows.
-    pub fn data_view(&self) -> *const u8 {
-        self.data.as_ptr().cast()
+    /// Where the view for reads is, in bytes; that for writes follows.
+    pub const DATA_VIEW: usize = offset_of!(MicroTlb, data);
+    /// The data views lead to this memory and to no other.
+    pub fn follow(&mut self, mem: &GuestMemory) {
+        let base = mem.host_base() as u64;
+        if self.base != base {
+            self.base = base;
+            self.forget_data();
+        }
+    }
+    fn forget_data(&mut self) {
+        self.data.iter_mut().for_each(|view| view.fill(EMPTY));
+        self.borrowed.clear();
     }
     /// The view for fetches, in pages of 4 KiB.
     pub fn exec_view(&self) -> *const u8 {
@@ -131,8 +145,7 @@ impl MicroTlb {
     pub fn narrow(&mut self, shift: u32) {
         if shift < self.shift {
             self.shift = shift;
-            self.data.iter_mut().for_each(|view| view.fill(EMPTY));
-            self.borrowed.clear();
+            self.forget_data();
         }
     }
     /// The count of retired instructions at which the run loop wants to look.
@@ -158,9 +171,8 @@ impl MicroTlb {
     /// A number that no entry has.
     fn number(&mut self) -> u64 {
         if self.next == NUMBERS {
-            self.data.iter_mut().for_each(|view| view.fill(EMPTY));
+            self.forget_data();
             self.exec.fill(NO_PAGE);
-            self.borrowed.clear();
             self.processes = [None; PROCESSES];
             (self.kernel, self.user, self.next) = (0, 1, 2);
         }
@@ -255,7 +267,7 @@ impl MicroTlb {
         let offset = (1u64 << self.shift) - 1;
         let e = entries[(ea >> self.shift) as usize & (ENTRIES - 1)];
         (e.tag == (ea & !offset | self.data_context) && (ea & offset) + len <= offset + 1)
-            .then(|| ea.wrapping_add(e.delta))
+            .then(|| ea.wrapping_add(e.delta).wrapping_sub(self.base))
     }
 
     /// Real address for a load of `len` bytes within one granule.
@@ -273,6 +285,7 @@ impl MicroTlb {
     /// all memory.
     pub fn fill_data(&mut self, mem: &GuestMemory, ea: u64, ra: u64, page_shift: u32, access: Access) {
         self.narrow(page_shift);
+        self.follow(mem);
         let offset = (1u64 << self.shift) - 1;
         if !mem.contains(ra & !offset, offset + 1) {
             return;
@@ -285,7 +298,8 @@ impl MicroTlb {
             self.borrowed.push(at as u16);
         }
         let view = if access == Access::Write { WRITE } else { READ };
-        self.data[view][at] = Entry { tag: ea & !offset | self.data_context, delta: ra.wrapping_sub(ea) };
+        let delta = self.base.wrapping_add(ra).wrapping_sub(ea);
+        self.data[view][at] = Entry { tag: ea & !offset | self.data_context, delta };
     }
 
     /// The decoded page that holds `ea`.

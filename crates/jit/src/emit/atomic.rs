@@ -3,7 +3,7 @@
 
 use super::ldst::{self, Form};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
+use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at};
 use crate::frame::{field, place};
 use crate::stubs::{ENTRY_SHIFT, cpu, frame};
 use crate::xmm::Xmm;
@@ -34,10 +34,12 @@ fn load_reserve(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     let mut holes = vec![];
     ldst::aligned(b, len, &mut holes);
     holes.push(ldst::probe(b, 1, ldst::READS));
-    b.asm.store(Size::Q, cpu(field::RESERVED_RA), Reg::RAX);
+    b.asm.mov(Size::Q, Reg::RDX, Reg::RAX);
+    b.asm.alu_load(Alu::Sub, Size::Q, Reg::RDX, frame(place::MEMORY));
+    b.asm.store(Size::Q, cpu(field::RESERVED_RA), Reg::RDX);
     b.asm.store_imm64(cpu(field::RESERVED_LEN), len);
-    let d = b.fresh();
-    let from = indexed(Reg::R12, Reg::RAX, 0);
+    let d = b.fresh(w.rt());
+    let from = at(Reg::RAX, 0);
     match len {
         1 => b.asm.load8z(d, from),
         2 => b.asm.load16z(d, from),
@@ -62,9 +64,11 @@ fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     asm.load(Size::W, Reg::RCX, frame(place::EQUAL));
     asm.alu_imm(Alu::Cmp, Size::Q, Reg::RDX, len);
     let other_size = asm.jcc_hole(Cond::NotEqual);
-    asm.alu_load(Alu::Cmp, Size::Q, Reg::RAX, cpu(field::RESERVED_RA));
+    asm.mov(Size::Q, Reg::RDX, Reg::RAX);
+    asm.alu_load(Alu::Sub, Size::Q, Reg::RDX, frame(place::MEMORY));
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, cpu(field::RESERVED_RA));
     let other_place = asm.jcc_hole(Cond::NotEqual);
-    let to = indexed(Reg::R12, Reg::RAX, 0);
+    let to = at(Reg::RAX, 0);
     match len {
         1 => asm.store8(to, s),
         2 => asm.store16(to, s),
@@ -115,7 +119,7 @@ fn dcbz(b: &mut Block<'_>, w: Word) -> bool {
     ldst::writable(b, 1, &mut holes);
     b.asm.xmm_zero(Xmm(0));
     for i in 0..BLOCK / 16 {
-        b.asm.xmm_store(indexed(Reg::R12, Reg::RAX, 16 * i), Xmm(0));
+        b.asm.xmm_store(at(Reg::RAX, 16 * i), Xmm(0));
     }
     b.unless(holes, true);
     true

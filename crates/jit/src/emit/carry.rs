@@ -60,7 +60,7 @@ fn sum(b: &mut Block<'_>, w: Word, s: Sum, record: bool) -> bool {
         Addend::Rb => Some(b.get(w.rb())),
         Addend::Imm(_) => None,
     };
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.mov(Size::Q, d, a);
     if s.invert {
         b.asm.not(d);
@@ -103,7 +103,7 @@ fn set_carries(b: &mut Block<'_>) {
 /// The carries are set if a negative number loses ones.
 fn shift_algebraic(b: &mut Block<'_>, w: Word, size: Size, n: u32) -> bool {
     let s = b.get(w.rs());
-    let d = b.fresh();
+    let d = b.fresh(w.ra());
     match size {
         Size::W => b.asm.sign32(d, s),
         Size::Q => b.asm.mov(Size::Q, d, s),

@@ -1,5 +1,6 @@
 //! Fixed-point arithmetic, logic, compares, traps, moves of registers.
 
+use super::regs::Operand;
 use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Reg, Shift, Size, at, indexed};
 use crate::frame::place;
@@ -59,7 +60,7 @@ pub const ROWS: &[(&str, Emit)] = &[
 
 fn add_imm(b: &mut Block<'_>, w: Word, value: u64) -> bool {
     if w.ra() == 0 {
-        let d = b.fresh();
+        let d = b.fresh(w.rt());
         b.asm.mov_imm(d, value);
         b.set(w.rt(), d);
         return true;
@@ -75,7 +76,7 @@ fn addpcis(b: &mut Block<'_>, w: Word) -> bool {
     let Ok(displacement) = i32::try_from((w.dx() << 16) as i64 + i64::from(b.op.offset) + 4) else {
         return false;
     };
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.lea(d, at(Reg::R13, displacement));
     b.set(w.rt(), d);
     true
@@ -84,12 +85,25 @@ fn add(b: &mut Block<'_>, w: Word) -> bool {
     if w.oe() {
         return false;
     }
-    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let (x, y) = operands(b, w.ra(), w.rb());
     let d = b.over(w.rt(), &[w.ra(), w.rb()]);
-    b.asm.lea(d, indexed(ra, rb, 0));
+    match y {
+        Operand::Reg(y) if d == x => b.asm.alu(Alu::Add, Size::Q, d, y),
+        Operand::Reg(y) if d == y => b.asm.alu(Alu::Add, Size::Q, d, x),
+        Operand::Reg(y) => b.asm.lea(d, indexed(x, y, 0)),
+        Operand::Mem(y) => {
+            b.asm.copy(d, x);
+            b.asm.alu_load(Alu::Add, Size::Q, d, y);
+        }
+    }
     b.set(w.rt(), d);
     b.record(w.rc(), d);
     true
+}
+/// Two GPRs in any order; the second may stay in memory.
+fn operands(b: &mut Block<'_>, ra: usize, rb: usize) -> (Reg, Operand) {
+    let (ra, rb) = if b.holds(ra) { (ra, rb) } else { (rb, ra) };
+    (b.get(ra), b.operand(rb))
 }
 fn subf(b: &mut Block<'_>, w: Word) -> bool {
     if w.oe() {
@@ -164,7 +178,7 @@ fn mulld(b: &mut Block<'_>, w: Word) -> bool {
 }
 fn multiply_high(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
     let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.mov(Size::Q, Reg::RAX, ra);
     b.asm.mul_wide(signed, rb);
     b.asm.mov(Size::Q, d, Reg::RDX);
@@ -173,19 +187,44 @@ fn multiply_high(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
     true
 }
 
+/// `RA = RS op not RB`.
+fn logic_inverted(b: &mut Block<'_>, w: Word, op: Alu) -> bool {
+    let (rs, rb) = (b.get(w.rs()), b.get(w.rb()));
+    if op == Alu::And {
+        let d = b.over(w.ra(), &[w.rs(), w.rb()]);
+        b.asm.andn(Size::Q, d, rs, rb);
+        b.set(w.ra(), d);
+        b.record(w.rc(), d);
+        return true;
+    }
+    b.asm.mov(Size::Q, Reg::RAX, rb);
+    b.asm.not(Reg::RAX);
+    let d = b.over(w.ra(), &[w.rs()]);
+    b.asm.copy(d, rs);
+    b.asm.alu(op, Size::Q, d, Reg::RAX);
+    b.set(w.ra(), d);
+    b.record(w.rc(), d);
+    true
+}
+
 /// `RA = RS op RB`, with RB or the result inverted.
 fn logic(b: &mut Block<'_>, w: Word, op: Alu, invert_b: bool, invert: bool) -> bool {
-    let (rs, mut rb) = (b.get(w.rs()), b.get(w.rb()));
     if invert_b {
-        b.asm.mov(Size::Q, Reg::RAX, rb);
-        b.asm.not(Reg::RAX);
-        rb = Reg::RAX;
+        return logic_inverted(b, w, op);
     }
-    let sources = [w.rs(), w.rb()];
-    let d = b.over(w.ra(), if invert_b { &sources[..1] } else { &sources });
-    let (to, by) = if d == rb { (rb, rs) } else { (rs, rb) };
-    b.asm.copy(d, to);
-    b.asm.alu(op, Size::Q, d, by);
+    let (x, y) = operands(b, w.rs(), w.rb());
+    let d = b.over(w.ra(), &[w.rs(), w.rb()]);
+    match y {
+        Operand::Reg(y) => {
+            let (to, by) = if d == y { (y, x) } else { (x, y) };
+            b.asm.copy(d, to);
+            b.asm.alu(op, Size::Q, d, by);
+        }
+        Operand::Mem(y) => {
+            b.asm.copy(d, x);
+            b.asm.alu_load(op, Size::Q, d, y);
+        }
+    }
     if invert {
         b.asm.not(d);
     }
@@ -201,7 +240,7 @@ fn or(b: &mut Block<'_>, w: Word) -> bool {
     let s = b.get(w.rs());
     let mut d = s;
     if w.ra() != w.rs() {
-        d = b.fresh();
+        d = b.fresh(w.ra());
         b.asm.mov(Size::Q, d, s);
         b.set(w.ra(), d);
     }
@@ -238,7 +277,7 @@ fn unary(b: &mut Block<'_>, w: Word, f: fn(&mut Block<'_>, Reg, Reg)) -> bool {
 }
 fn popcntd(b: &mut Block<'_>, w: Word) -> bool {
     let s = b.get(w.rs());
-    let d = b.fresh();
+    let d = b.fresh(w.ra());
     b.asm.popcnt(Size::Q, d, s);
     b.set(w.ra(), d);
     true
@@ -260,7 +299,7 @@ fn compare(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
 fn isel(b: &mut Block<'_>, w: Word) -> bool {
     let rb = b.get(w.rb());
     let ra = if w.ra() == 0 { None } else { Some(b.get(w.ra())) };
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     // RAX is lost, and a constant may change the flags: the condition first.
     let cond = b.cr_bit_is_set(w.rc_reg());
     let ra = ra.unwrap_or_else(|| {
@@ -296,7 +335,7 @@ fn trap(b: &mut Block<'_>, w: Word, size: Size, value: Option<i32>) -> bool {
 
 fn mfcr(b: &mut Block<'_>, w: Word) -> bool {
     b.settle(u8::MAX);
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.load(Size::Q, Reg::RAX, frame(place::CR));
     b.asm.bswap(Size::Q, Reg::RAX);
     b.asm.mov_imm(Reg::RCX, 0x0F0F_0F0F_0F0F_0F0F);
@@ -311,7 +350,7 @@ fn mfocrf(b: &mut Block<'_>, w: Word) -> bool {
     }
     let field = 7 - w.fxm().trailing_zeros();
     b.settle(1 << field);
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.load8z(d, frame(place::CR + field as i32));
     b.asm.shift(Shift::Shl, Size::W, d, 28 - 4 * field);
     b.set(w.rt(), d);

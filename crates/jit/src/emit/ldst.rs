@@ -117,27 +117,26 @@ pub fn address(b: &mut Block<'_>, w: Word, form: Form) -> Option<Reg> {
 }
 fn keep(b: &mut Block<'_>, update: bool) -> Option<Reg> {
     update.then(|| {
-        let kept = b.fresh();
+        let kept = b.spare();
         b.asm.mov(Size::Q, kept, Reg::RAX);
         kept
     })
 }
 
-/// RAX, an effective address, becomes a real one if all `len` bytes lie in
-/// one page that the view knows; else the hole is taken.
+/// RAX, an effective address, becomes one of the host if all `len` bytes lie
+/// in one page that the view knows; else the hole is taken.
 pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
     let (asm, shift) = (&mut *b.asm, b.view_shift);
-    asm.mov(Size::W, Reg::RCX, Reg::RAX);
-    asm.shift(Shift::Shr, Size::W, Reg::RCX, shift - 4);
+    asm.rorx(Size::W, Reg::RCX, Reg::RAX, shift - 4);
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
     // The tag of the last byte: another one if the access crosses the page.
     asm.lea(Reg::RDX, at(Reg::RAX, len - 1));
     asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
     asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
-    asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::DATA_VIEW));
-    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, at(Reg::RCX, view));
+    let entry = field::DATA_VIEW + view;
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, indexed(Reg::RBX, Reg::RCX, entry));
     let miss = asm.jcc_hole(Cond::NotEqual);
-    asm.alu_load(Alu::Add, Size::Q, Reg::RAX, at(Reg::RCX, view + 8));
+    asm.alu_load(Alu::Add, Size::Q, Reg::RAX, indexed(Reg::RBX, Reg::RCX, entry + 8));
     miss
 }
 
@@ -150,8 +149,8 @@ fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
         Load::D | Load::Dbr => 8,
     };
     let miss = probe(b, len, 0);
-    let d = b.fresh();
-    let from = indexed(Reg::R12, Reg::RAX, 0);
+    let d = b.fresh(w.rt());
+    let from = at(Reg::RAX, 0);
     match what {
         Load::B => b.asm.load8z(d, from),
         Load::H => b.asm.load16z(d, from),
@@ -189,7 +188,7 @@ pub fn aligned(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
     }
 }
 
-/// RAX, an effective address, becomes a real one to which `len` bytes may be
+/// RAX, an effective address, becomes one of the host to which `len` bytes may be
 /// stored without a look at the page.
 pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
     // An aligned store is within one page of the flags; others are asked in cold code.
@@ -212,7 +211,7 @@ fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
     let kept = address(b, w, form);
     let mut holes = vec![];
     writable(b, len, &mut holes);
-    let to = indexed(Reg::R12, Reg::RAX, 0);
+    let to = at(Reg::RAX, 0);
     match len {
         1 => b.asm.store8(to, s),
         2 => b.asm.store16(to, s),

@@ -156,6 +156,8 @@ struct Use {
     asked: u8,
     /// It is a call: host registers are lost.
     call: bool,
+    /// Control may leave here: the CPU needs every GPR.
+    leaves: bool,
 }
 
 /// A block being emitted.
@@ -186,6 +188,8 @@ pub struct Block<'a> {
     /// again before anybody asks for them.
     next: Vec<NextRead>,
     dead: Vec<u8>,
+    /// GPRs, one bit each, that are set again before anybody needs them.
+    unneeded: Vec<u32>,
     cold: Vec<Cold>,
     forward: Vec<Forward>,
     /// Left by the instruction before, and by this one.
@@ -213,12 +217,15 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries
     let loops = ops.iter().any(|op| branch::way(op.id, op.word, op.offset).back == Some(ops[0].offset));
     let mut dry = Block::new(asm, stubs, view_shift, entries, ops);
     dry.next = vec![[NEVER; 32]; ops.len()];
+    dry.unneeded = vec![0; ops.len()];
     let uses: Vec<Use> = (0..ops.len()).map(|index| dry.instruction(rows, index)).collect();
     let (next, dead) = foresight(&uses, loops);
+    let unneeded = unneeded(&uses);
     for keeps_around in [true, false] {
         asm.restart(entry);
         let mut block = Block::new(asm, stubs, view_shift, entries, ops);
         (block.next, block.dead) = (next.clone(), dead.clone());
+        block.unneeded.clone_from(&unneeded);
         (block.loops, block.keeps_around) = (loops, keeps_around);
         block.whole(rows);
         if !block.mismatch {
@@ -253,6 +260,18 @@ fn foresight(uses: &[Use], loops: bool) -> (Vec<NextRead>, Vec<u8>) {
     (next, dead)
 }
 
+/// GPRs that are set again before they are read and before control may leave,
+/// from each instruction on.
+fn unneeded(uses: &[Use]) -> Vec<u32> {
+    let mut unneeded = vec![0; uses.len()];
+    let mut set_again = 0;
+    for (using, unneeded) in uses.iter().zip(&mut unneeded).rev() {
+        set_again = if using.leaves { 0 } else { (set_again | using.writes) & !using.reads };
+        *unneeded = set_again;
+    }
+    unneeded
+}
+
 impl<'a> Block<'a> {
     fn new(
         asm: &'a mut Asm,
@@ -279,6 +298,7 @@ impl<'a> Block<'a> {
             asked: 0,
             next: vec![],
             dead: vec![],
+            unneeded: vec![],
             cold: vec![],
             forward: vec![],
             flags: None,
@@ -330,6 +350,7 @@ impl<'a> Block<'a> {
         self.keep_few();
         self.regs.begin(self.asm.here());
         self.compares_before = self.compares;
+        let ways_out = self.cold.len();
         let call = !rows.0[id.0 as usize].emit.is_some_and(|emit| emit(self, word));
         if call {
             self.settle(u8::MAX);
@@ -339,7 +360,10 @@ impl<'a> Block<'a> {
             self.new_flags = None;
         }
         let Regs { reads, writes, .. } = self.regs;
-        Use { reads, writes, written: self.written, asked: self.asked, call }
+        let branch = isa::rows()[id.0 as usize].group == Group::Branch;
+        let leaves = call || branch || self.cold.len() > ways_out;
+        debug_assert!(!leaves || self.unneeded[index] == 0, "what an instruction needs was foreseen");
+        Use { reads, writes, written: self.written, asked: self.asked, call, leaves }
     }
 
     /// A call of the interpreter's function; `rest` instructions of the block

@@ -48,7 +48,14 @@ fn rlwinm(b: &mut Block<'_>, w: Word) -> bool {
     let (s, n) = (b.get(w.rs()), w.sh5() as u32);
     let d = b.over(w.ra(), &[w.rs()]);
     // What follows works on words and clears the upper half.
-    if n == 0 && mask == 0xFFFF_FFFF {
+    let whole = mask == 0xFFFF_FFFF;
+    if n != 0 && whole && d != s {
+        b.asm.rorx(Size::W, d, s, 32 - n);
+        b.set(w.ra(), d);
+        b.record(w.rc(), d);
+        return true;
+    }
+    if n == 0 && whole {
         b.asm.mov(Size::W, d, s);
     } else {
         b.asm.copy(d, s);
@@ -128,7 +135,7 @@ fn shift_word(b: &mut Block<'_>, w: Word, op: Shift) -> bool {
 /// The count has seven bits; 64 and more leave 0.
 fn shift_doubleword(b: &mut Block<'_>, w: Word, op: Shift) -> bool {
     let (s, count) = (b.get(w.rs()), b.get(w.rb()));
-    let d = b.fresh();
+    let d = b.fresh(w.ra());
     b.asm.shift_by(op, Size::Q, d, s, count);
     b.asm.mov_imm(Reg::RAX, 0);
     b.asm.test_imm(count, 64);
@@ -139,7 +146,7 @@ fn shift_doubleword(b: &mut Block<'_>, w: Word, op: Shift) -> bool {
 }
 fn extswsli(b: &mut Block<'_>, w: Word) -> bool {
     let s = b.get(w.rs());
-    let d = b.fresh();
+    let d = b.fresh(w.ra());
     b.asm.sign32(d, s);
     if w.sh6() != 0 {
         b.asm.shift(Shift::Shl, Size::Q, d, w.sh6());

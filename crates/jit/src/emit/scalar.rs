@@ -223,7 +223,7 @@ fn xscvspdpn(b: &mut Block<'_>, w: Word) -> bool {
 
 fn to_gpr(b: &mut Block<'_>, w: Word, facility: u64, half: i32, size: Size) -> bool {
     let hole = b.facility(facility);
-    let d = b.fresh();
+    let d = b.fresh(w.ra());
     b.asm.load(size, d, cpu(field::vsr(w.xt()) + half));
     b.set(w.ra(), d);
     end(b, hole)

@@ -65,14 +65,14 @@ fn mfspr(b: &mut Block<'_>, w: Word) -> bool {
         number => {
             let Some(place) = find(number, |row| row.read) else { return false };
             let holes = privileged(b, &place);
-            let d = b.fresh();
+            let d = b.fresh(w.rt());
             b.asm.load(Size::Q, d, place.at);
             b.set(w.rt(), d);
             b.unless(holes, true);
             return true;
         }
     };
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.load(Size::Q, d, at);
     b.set(w.rt(), d);
     true
@@ -130,7 +130,7 @@ fn read_timebase(b: &mut Block<'_>, w: Word, mut holes: Vec<Hole>) -> bool {
     asm.alu(Alu::Cmp, Size::Q, Reg::RDX, Reg::RAX);
     asm.cmov(Cond::Below, Reg::RDX, Reg::RAX);
     asm.store(Size::Q, cpu(field::TIMEBASE_FLOOR), Reg::RDX);
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.mov(Size::Q, d, Reg::RDX);
     b.set(w.rt(), d);
     b.unless(holes, true);
@@ -139,7 +139,7 @@ fn read_timebase(b: &mut Block<'_>, w: Word, mut holes: Vec<Hole>) -> bool {
 
 fn mfmsr(b: &mut Block<'_>, w: Word) -> bool {
     let holes: Vec<Hole> = b.privileged().into_iter().collect();
-    let d = b.fresh();
+    let d = b.fresh(w.rt());
     b.asm.load(Size::Q, d, cpu(field::MSR));
     b.set(w.rt(), d);
     b.unless(holes, true);

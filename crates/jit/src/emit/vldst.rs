@@ -2,7 +2,7 @@
 
 use super::ldst::{self, Form};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
+use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at};
 use crate::frame::field;
 use crate::stubs::cpu;
 use crate::xmm::Xmm;
@@ -139,7 +139,7 @@ fn load(b: &mut Block<'_>, w: Word, form: Form, vsr: usize, facility: u64, what:
         Load::Quad | Load::Doubles | Load::Words => 16,
     };
     holes.push(ldst::probe(b, len, ldst::READS));
-    let (asm, from) = (&mut *b.asm, indexed(Reg::R12, Reg::RAX, 0));
+    let (asm, from) = (&mut *b.asm, at(Reg::RAX, 0));
     match what {
         Load::Double | Load::DoubleSplat => asm.xmm_load64(VALUE, from),
         Load::Word | Load::WordSplat => asm.xmm_load32(VALUE, from),
@@ -187,7 +187,7 @@ fn store(b: &mut Block<'_>, w: Word, form: Form, vsr: usize, facility: u64, what
         Store::Quad | Store::Doubles | Store::Words => 16,
     };
     ldst::writable(b, len, &mut holes);
-    let (asm, to) = (&mut *b.asm, indexed(Reg::R12, Reg::RAX, 0));
+    let (asm, to) = (&mut *b.asm, at(Reg::RAX, 0));
     // The high half is what scalars are in.
     let (register, scalar) = (cpu(field::vsr(vsr)), cpu(field::vsr(vsr) + 8));
     match what {
@@ -249,7 +249,7 @@ fn lvx(b: &mut Block<'_>, w: Word) -> bool {
     let mut holes: Vec<Hole> = b.facility(msr::VEC).into_iter().collect();
     block_address(b, w, 16);
     holes.push(ldst::probe(b, 1, ldst::READS));
-    b.asm.xmm_load(VALUE, indexed(Reg::R12, Reg::RAX, 0));
+    b.asm.xmm_load(VALUE, at(Reg::RAX, 0));
     b.asm.xmm_store(cpu(field::vsr(32 + w.vrt())), VALUE);
     b.unless(holes, true);
     true
@@ -259,7 +259,7 @@ fn stvx(b: &mut Block<'_>, w: Word) -> bool {
     block_address(b, w, 16);
     ldst::writable(b, 1, &mut holes);
     b.asm.xmm_load(VALUE, cpu(field::vsr(32 + w.vrt())));
-    b.asm.xmm_store(indexed(Reg::R12, Reg::RAX, 0), VALUE);
+    b.asm.xmm_store(at(Reg::RAX, 0), VALUE);
     b.unless(holes, true);
     true
 }
@@ -276,7 +276,7 @@ fn load_element(b: &mut Block<'_>, w: Word, size: i32) -> bool {
     block_address(b, w, size);
     holes.push(ldst::probe(b, 1, ldst::READS));
     element(b);
-    let (from, to) = (indexed(Reg::R12, Reg::RAX, 0), at(Reg::RDX, field::vsr(32 + w.vrt())));
+    let (from, to) = (at(Reg::RAX, 0), at(Reg::RDX, field::vsr(32 + w.vrt())));
     match size {
         1 => b.asm.load8z(Reg::RCX, from),
         2 => b.asm.load16z(Reg::RCX, from),
@@ -291,7 +291,7 @@ fn store_element(b: &mut Block<'_>, w: Word, size: i32) -> bool {
     block_address(b, w, size);
     ldst::writable(b, 1, &mut holes);
     element(b);
-    let (from, to) = (at(Reg::RDX, field::vsr(32 + w.vrt())), indexed(Reg::R12, Reg::RAX, 0));
+    let (from, to) = (at(Reg::RDX, field::vsr(32 + w.vrt())), at(Reg::RAX, 0));
     match size {
         1 => b.asm.load8z(Reg::RCX, from),
         2 => b.asm.load16z(Reg::RCX, from),
