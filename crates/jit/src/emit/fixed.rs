@@ -238,13 +238,10 @@ fn or(b: &mut Block<'_>, w: Word) -> bool {
         return logic(b, w, Alu::Or, false, false);
     }
     let s = b.get(w.rs());
-    let mut d = s;
     if w.ra() != w.rs() {
-        d = b.fresh(w.ra());
-        b.asm.mov(Size::Q, d, s);
-        b.set(w.ra(), d);
+        b.alias(w.ra(), s);
     }
-    b.record(w.rc(), d);
+    b.record(w.rc(), s);
     true
 }
 fn logic_imm(b: &mut Block<'_>, w: Word, op: Alu, value: u64, record: bool) -> bool {

@@ -1,7 +1,7 @@
 //! Where control goes: on in the block, back to its start, out of it.
 
 use super::compare::{Compare, keeps};
-use super::regs::{POOL, State};
+use super::regs::{POOL, State, bits, without_aliases};
 use super::{Block, Op};
 use crate::asm::{Alu, Cond, Hole, Reg, Size, at};
 use crate::frame::{field, place};
@@ -82,11 +82,17 @@ enum Source {
 type Sources = [Option<Source>; POOL.len()];
 
 /// How to come from one state to another; `None` if `to` expects of a compare
-/// what `from` does not have.
+/// what `from` does not have, or one value for GPRs that it has apart.
 fn sources(from: &State, to: &State) -> Option<Sources> {
     let mut sources = [None; POOL.len()];
     for (slot, held) in to.held.iter().enumerate() {
-        sources[slot] = held.gpr.map(|gpr| from.find(gpr).map_or(Source::Memory(gpr), Source::Slot));
+        for gpr in bits(held.gprs) {
+            let source = Some(from.find(gpr as u8).map_or(Source::Memory(gpr as u8), Source::Slot));
+            if sources[slot].is_some() && sources[slot] != source {
+                return None;
+            }
+            sources[slot] = source;
+        }
     }
     for (has, wants) in from.compares.iter().zip(&to.compares) {
         let Some(wants) = wants else { continue };
@@ -259,7 +265,7 @@ impl Block<'_> {
     /// Control comes back to the start of the loop with `state`.
     fn expect_back(&mut self, mut state: State) {
         if !self.keeps_around {
-            state.compares = Default::default();
+            state = State { held: without_aliases(&state.held), compares: Default::default(), ..state };
         }
         let expected = self.loop_state.get_or_insert(state);
         // The second copy only ever knows more than it began with.
@@ -300,6 +306,17 @@ impl Block<'_> {
         let edges: Vec<Forward> = self.forward.extract_if(.., |edge| edge.to == self.index).collect();
         let Some(first) = edges.first() else { return };
         let mut to = if self.ended { first.state } else { self.state() };
+        if edges
+            .iter()
+            .any(|edge| sources(&edge.state, &State { held: to.held, ..State::default() }).is_none())
+        {
+            let held = without_aliases(&to.held);
+            if !self.ended {
+                let lost = |slot: usize| to.held[slot].dirty & !held[slot].dirty;
+                (0..POOL.len()).for_each(|slot| self.store_slot(slot, lost(slot)));
+            }
+            to.held = held;
+        }
         for field in 0..8 {
             let mut alone = State { held: to.held, ..State::default() };
             alone.compares[field] = to.compares[field];
@@ -335,9 +352,7 @@ impl Block<'_> {
     /// compare is kept.
     pub(super) fn store_state(&mut self, state: &State) {
         for (slot, held) in state.held.iter().enumerate() {
-            if let (Some(gpr), true) = (held.gpr, held.dirty) {
-                self.asm.store(Size::Q, cpu(field::gpr(gpr as usize)), POOL[slot]);
-            }
+            self.store_slot(slot, held.dirty);
         }
         self.store_compares(&state.compares);
     }
@@ -345,11 +360,7 @@ impl Block<'_> {
     fn pass(&mut self, from: &State, to: &State) {
         let Some(mut sources) = sources(from, to) else { return };
         for (slot, held) in from.held.iter().enumerate() {
-            if let (Some(gpr), true) = (held.gpr, held.dirty)
-                && !to.find(gpr).is_some_and(|slot| to.held[slot].dirty)
-            {
-                self.asm.store(Size::Q, cpu(field::gpr(gpr as usize)), POOL[slot]);
-            }
+            self.store_slot(slot, held.dirty & !to.dirty());
         }
         let owed = |field: usize| from.compares[field].filter(|_| to.compares[field].is_none());
         self.store_compares(&std::array::from_fn::<Option<Compare>, 8, _>(owed));
@@ -450,22 +461,22 @@ impl Block<'_> {
         self.store_compares(&compares);
         // Values of compares that are no longer those of a register.
         let kept: Vec<usize> = (0..POOL.len())
-            .filter(|&slot| after.held[slot].gpr.is_none() && keeps(&after.compares, slot))
+            .filter(|&slot| after.held[slot].gprs == 0 && keeps(&after.compares, slot))
             .collect();
         let save = |slot: usize| frame(place::KEPT + 8 * slot as i32);
         kept.iter().for_each(|&slot| self.asm.store(Size::Q, save(slot), POOL[slot]));
         self.call(op, rest, access);
         kept.iter().for_each(|&slot| self.asm.load(Size::Q, POOL[slot], save(slot)));
         for (slot, held) in after.held.iter().enumerate() {
-            if let Some(gpr) = held.gpr {
-                self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr as usize)));
+            if let Some(gpr) = bits(held.gprs).next() {
+                self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr)));
             }
         }
         self.asm.jmp(back);
     }
     /// From every hole to here, with the registers stored that were dirty there.
     fn store_held(&mut self, mut holes: Vec<(Hole, State)>) {
-        let dirty = |state: &State| state.held.map(|slot| slot.gpr.filter(|_| slot.dirty));
+        let dirty = |state: &State| state.held.map(|slot| slot.dirty);
         let mut joins = vec![];
         while let Some(&(_, state)) = holes.first() {
             let alike = holes.extract_if(.., |(_, other)| dirty(other) == dirty(&state));

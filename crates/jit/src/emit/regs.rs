@@ -11,17 +11,17 @@ use crate::frame::field;
 use crate::stubs::cpu;
 
 /// Host registers that hold guest registers. A called function changes them.
-pub const POOL: [Reg; 8] =
-    [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::RBP, Reg::R12];
+pub const POOL: [Reg; 8] = [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::RBP, Reg::R12];
 /// Registers of the pool that one instruction may ask for.
 pub const ASKED: usize = 4;
 
-/// What a host register holds.
+/// What a host register holds: the value of several GPRs after an `mr`. One bit
+/// for each GPR.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
-    pub gpr: Option<u8>,
-    /// The CPU does not have this value yet.
-    pub dirty: bool,
+    pub gprs: u32,
+    /// Those of which the CPU does not have this value yet.
+    pub dirty: u32,
 }
 pub type Held = [Slot; POOL.len()];
 
@@ -38,11 +38,15 @@ pub struct State {
 impl State {
     /// The slot that holds GPR `gpr`.
     pub fn find(&self, gpr: u8) -> Option<usize> {
-        self.held.iter().position(|slot| slot.gpr == Some(gpr))
+        self.held.iter().position(|slot| slot.gprs >> gpr & 1 != 0)
+    }
+    /// GPRs, one bit each, that the CPU does not have.
+    pub fn dirty(&self) -> u32 {
+        self.held.iter().fold(0, |all, slot| all | slot.dirty)
     }
     /// The CPU is exact.
     pub fn is_stored(&self) -> bool {
-        self.held.iter().all(|slot| !slot.dirty) && self.compares.iter().all(Option::is_none)
+        self.dirty() == 0 && self.compares.iter().all(Option::is_none)
     }
 }
 
@@ -87,6 +91,16 @@ pub enum Operand {
 /// A value that is read again within so many instructions is worth a host register.
 const SOON: usize = 12;
 
+/// The numbers of the GPRs of a set.
+pub fn bits(gprs: u32) -> impl Iterator<Item = usize> {
+    (0..32).filter(move |gpr| gprs >> gpr & 1 != 0)
+}
+/// The same with one GPR for each register.
+pub fn without_aliases(held: &Held) -> Held {
+    let first = |gprs: u32| gprs & gprs.wrapping_neg();
+    held.map(|slot| Slot { gprs: first(slot.gprs), dirty: slot.dirty & first(slot.gprs) })
+}
+
 /// When each GPR is read next: the index of the instruction, or `NEVER`.
 pub type NextRead = [u8; 32];
 pub const NEVER: u8 = u8::MAX;
@@ -97,12 +111,12 @@ impl Block<'_> {
         if self.regs.writes >> gpr & 1 == 0 {
             self.regs.reads |= 1 << gpr;
         }
-        if let Some(slot) = self.regs.held.iter().position(|slot| slot.gpr == Some(gpr as u8)) {
+        if let Some(slot) = self.slot(gpr) {
             self.regs.pinned[slot] = true;
             return POOL[slot];
         }
-        let slot = self.take(None);
-        self.regs.held[slot] = Slot { gpr: Some(gpr as u8), dirty: false };
+        let slot = self.take(0);
+        self.regs.held[slot] = Slot { gprs: 1 << gpr, dirty: 0 };
         self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr)));
         self.note();
         POOL[slot]
@@ -110,15 +124,19 @@ impl Block<'_> {
     /// A host register for the result of an instruction, which GPR `target` gets
     /// by [`Self::set`]; behind it the instruction cannot be left.
     pub(super) fn fresh(&mut self, target: usize) -> Reg {
-        POOL[self.take(Some(target as u8))]
+        POOL[self.take(1 << target)]
     }
     /// A host register that holds nothing; the instruction may be left behind it.
     pub(super) fn spare(&mut self) -> Reg {
-        POOL[self.take(None)]
+        POOL[self.take(0)]
+    }
+    /// The slot that holds GPR `gpr`.
+    fn slot(&self, gpr: usize) -> Option<usize> {
+        self.regs.held.iter().position(|slot| slot.gprs >> gpr & 1 != 0)
     }
     /// Whether a host register holds GPR `gpr`.
     pub(super) fn holds(&self, gpr: usize) -> bool {
-        self.regs.held.iter().any(|slot| slot.gpr == Some(gpr as u8))
+        self.slot(gpr).is_some()
     }
     /// GPR `gpr` for an instruction that can take it from memory: so if no host
     /// register holds it and it is not needed again soon.
@@ -137,13 +155,12 @@ impl Block<'_> {
     /// one of its operands is: that of GPR `target` if it is one of `sources`,
     /// which are not in other registers, and nobody else needs its value; else a fresh one.
     pub(super) fn over(&mut self, target: usize, sources: &[usize]) -> Reg {
-        if sources.contains(&target) {
-            let held = |slot: &Slot| slot.gpr == Some(target as u8);
-            if let Some(slot) = self.regs.held.iter().position(held)
-                && !keeps(&self.compares, slot)
-            {
-                return POOL[slot];
-            }
+        if sources.contains(&target)
+            && let Some(slot) = self.slot(target)
+            && self.regs.held[slot].gprs == 1 << target
+            && !keeps(&self.compares, slot)
+        {
+            return POOL[slot];
         }
         self.fresh(target)
     }
@@ -151,14 +168,31 @@ impl Block<'_> {
     /// [`Self::over`].
     /// Nothing that may call the interpreter's function comes behind it.
     pub(super) fn set(&mut self, gpr: usize, reg: Reg) {
-        self.regs.writes |= 1 << gpr;
-        let gpr = Some(gpr as u8);
-        if let Some(old) = self.regs.held.iter_mut().find(|slot| slot.gpr == gpr) {
-            *old = Slot::default();
-        }
-        let slot = POOL.iter().position(|r| *r == reg).expect("a register of the pool");
-        self.regs.held[slot] = Slot { gpr, dirty: true };
+        let slot = self.lose(gpr, reg);
+        self.regs.held[slot] = Slot { gprs: 1 << gpr, dirty: 1 << gpr };
         self.note();
+    }
+    /// GPR `gpr` takes the value of another, which `reg` holds.
+    pub(super) fn alias(&mut self, gpr: usize, reg: Reg) {
+        let slot = self.lose(gpr, reg);
+        self.regs.held[slot].gprs |= 1 << gpr;
+        self.regs.held[slot].dirty |= 1 << gpr;
+        self.note();
+    }
+    /// GPR `gpr` is set: its old value is nowhere. The slot of `reg`.
+    fn lose(&mut self, gpr: usize, reg: Reg) -> usize {
+        self.regs.writes |= 1 << gpr;
+        for slot in &mut self.regs.held {
+            slot.gprs &= !(1 << gpr);
+            slot.dirty &= !(1 << gpr);
+        }
+        POOL.iter().position(|r| *r == reg).expect("a register of the pool")
+    }
+    /// Stores what of a slot the CPU does not have.
+    pub(super) fn store_slot(&mut self, slot: usize, gprs: u32) {
+        for gpr in bits(gprs) {
+            self.asm.store(Size::Q, cpu(field::gpr(gpr)), POOL[slot]);
+        }
     }
 
     fn note(&mut self) {
@@ -166,24 +200,22 @@ impl Block<'_> {
     }
     /// A slot that this instruction does not use: that of the target, an empty
     /// one, or the one whose value is read last. Leaves the flags and RAX, RCX, RDX.
-    fn take(&mut self, target: Option<u8>) -> usize {
-        let (next, unneeded) = (&self.next[self.index], self.unneeded[self.index]);
-        let owed = |held: Slot| held.gpr.filter(|gpr| held.dirty && unneeded >> gpr & 1 == 0);
+    fn take(&mut self, target: u32) -> usize {
+        let (next, needed) = (&self.next[self.index], !self.unneeded[self.index]);
+        let is_target = |held: Slot| target != 0 && held.gprs == target;
         let free = (0..POOL.len()).filter(|&slot| !self.regs.pinned[slot] && !keeps(&self.compares, slot));
         let slot = free
             .max_by_key(|&slot| {
                 let held = self.regs.held[slot];
-                let read = held.gpr.map_or(u16::MAX, |gpr| u16::from(next[gpr as usize]));
-                (target.is_some() && held.gpr == target, read, owed(held).is_none())
+                let read = bits(held.gprs).map(|gpr| u16::from(next[gpr])).min();
+                (is_target(held), read.unwrap_or(u16::MAX), held.dirty & needed == 0)
             })
             .expect("an instruction asks for few registers, and compares keep few");
         let held = self.regs.held[slot];
-        if target.is_some() && held.gpr == target {
-            if owed(held).is_some() {
-                self.regs.given_up = Some(self.asm.here());
-            }
-        } else if let Some(gpr) = owed(held) {
-            self.asm.store(Size::Q, cpu(field::gpr(gpr as usize)), POOL[slot]);
+        if !is_target(held) {
+            self.store_slot(slot, held.dirty & needed);
+        } else if held.dirty & needed != 0 {
+            self.regs.given_up = Some(self.asm.here());
         }
         self.regs.held[slot] = Slot::default();
         self.regs.pinned[slot] = true;
