@@ -320,12 +320,6 @@ impl Asm {
         self.rr(size, &[], if short { 0x83 } else { 0x81 }, Reg(op as u8), d);
         if short { self.byte(value as u8) } else { self.imm32(value) }
     }
-    /// `[m] op= value`, sign-extended.
-    pub fn alu_mem_imm(&mut self, op: Alu, size: Size, m: Mem, value: i32) {
-        let short = i8::try_from(value).is_ok();
-        self.rm(size, &[], if short { 0x83 } else { 0x81 }, Reg(op as u8), m);
-        if short { self.byte(value as u8) } else { self.imm32(value) }
-    }
     /// Flags of the byte at `m` against `value`.
     pub fn cmp8_mem_imm(&mut self, m: Mem, value: u8) {
         self.rm(Size::W, &[], 0x80, Reg(7), m);

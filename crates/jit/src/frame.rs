@@ -1,6 +1,7 @@
 //! What emitted code works on besides the CPU, and the functions it calls.
 
-use crate::emit::POOL;
+use crate::emit::SHARED;
+use crate::emit::regs::{self, POOL};
 use crate::fpu::Fpu;
 use cpu::exec::{Handler, Step};
 use cpu::mmu::MicroTlb;
@@ -75,6 +76,8 @@ pub struct Frame {
     stop_at: u64,
     /// Values of compares while a function is called.
     kept: [u64; POOL.len()],
+    /// Addresses that accesses share while no host register holds them.
+    shared: [u64; SHARED],
     pub trap: Trap,
     pub panic: Option<Box<dyn Any + Send>>,
     pub fpu: Fpu,
@@ -102,6 +105,7 @@ pub mod place {
     pub const STEP: i32 = offset_of!(Frame, step) as i32;
     pub const ACCESS: i32 = offset_of!(Frame, access) as i32;
     pub const FPU: i32 = offset_of!(Frame, fpu) as i32;
+    pub const SHARED: i32 = offset_of!(Frame, shared) as i32;
     pub const KEPT: i32 = offset_of!(Frame, kept) as i32;
     pub const CPU: i32 = offset_of!(Frame, cpu) as i32;
 }
@@ -114,13 +118,18 @@ pub mod field {
     const fn of(offset: usize) -> i32 {
         offset as i32 - BIAS
     }
+    /// GPR `n`, or CTR or LR by their numbers in `emit::regs`.
     pub const fn gpr(n: usize) -> i32 {
-        of(offset_of!(Cpu, gpr) + 8 * n)
+        match n {
+            regs::CTR => CTR,
+            regs::LR => LR,
+            _ => of(offset_of!(Cpu, gpr) + 8 * n),
+        }
     }
     pub const CIA: i32 = of(offset_of!(Cpu, cia));
     pub const NIA: i32 = of(offset_of!(Cpu, nia));
-    pub const LR: i32 = of(offset_of!(Cpu, lr));
-    pub const CTR: i32 = of(offset_of!(Cpu, ctr));
+    const LR: i32 = of(offset_of!(Cpu, lr));
+    const CTR: i32 = of(offset_of!(Cpu, ctr));
     pub const XER: i32 = of(offset_of!(Cpu, xer));
     pub const CLOCK_ORIGIN: i32 = of(offset_of!(Cpu, clock_origin));
     pub const TIMEBASE_FLOOR: i32 = of(offset_of!(Cpu, timebase_floor));
@@ -167,6 +176,7 @@ impl Frame {
             view_shift: 16,
             stop_at: 0,
             kept: [0; POOL.len()],
+            shared: [0; SHARED],
             trap: Trap::Interrupt,
             panic: None,
             fpu,

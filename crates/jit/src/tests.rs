@@ -32,8 +32,8 @@ const RARE: &[&str] = &["rfid", "hrfid", "rfscv", "mtmsr", "mtmsrd", "stop", "sc
 /// What loops are made of.
 const TIGHT: &[&str] = &[
     "addi", "add", "subf", "or", "and", "rlwinm", "rldicl", "andi", "cmp", "cmpi", "cmpl", "cmpli", "cmp",
-    "cmpi", "isel", "bc", "bc", "bc", "b", "lbz", "lwz", "ld", "ldu", "stb", "stw", "std", "stdu", "mcrf",
-    "mfcr", "cror", "mfspr", "mtspr", "twi",
+    "cmpi", "isel", "bc", "bc", "bc", "b", "lbz", "lwz", "ld", "ldu", "stb", "stw", "std", "stdu", "ld",
+    "std", "or", "mcrf", "mfcr", "cror", "mfspr", "mtspr", "twi",
 ];
 
 /// A word of a loop over few registers and two CR fields, with short branches.
@@ -52,6 +52,10 @@ fn tight(rng: &mut Rng) -> u32 {
             let distance = 4 * (1 + rng.below(16) as u32);
             let displacement = if back { distance.wrapping_neg() & 0xFFFC } else { distance };
             bits = kind << 21 | bi << 16 | displacement;
+        }
+        "lbz" | "lwz" | "ld" | "ldu" | "stb" | "stw" | "std" | "stdu" | "addi" if rng.below(8) != 0 => {
+            // Near the base: accesses then share probes.
+            bits = bits & !0xFF80 | if rng.below(3) == 0 { 0xFF80 } else { 0 };
         }
         "cmp" | "cmpl" | "cmpi" | "cmpli" => bits = bits & !(7 << 23) | (bits >> 3 & 1) << 23,
         "mfspr" | "mtspr" => bits = bits & !0x001F_F800 | (8 + (bits & 1)) << 16,
@@ -141,9 +145,13 @@ impl Bench {
     /// What the outside does between two slices, from a generator of its own.
     fn disturb(&mut self, mut rng: Rng) {
         for gpr in &mut self.cpu.gpr {
-            if rng.below(3) == 0 {
-                *gpr = 0x100 + rng.below(MEMORY - 0x200);
-            }
+            *gpr = match rng.below(12) {
+                0..=2 => 0x100 + rng.below(MEMORY - 0x200),
+                // About the end of a page of 64 KiB, or of one of 4 KiB.
+                3 => MEMORY / 2 - 64 + rng.below(128),
+                4 => 0x1000 * (1 + rng.below(20)) - 64 + rng.below(128),
+                _ => *gpr,
+            };
         }
         if rng.below(4) == 0 {
             self.cpu.cia = 4 * rng.below(CODE_WORDS);

@@ -1,17 +1,18 @@
 //! Branches and condition-register logic.
 
 use super::flow::Target;
+use super::regs::{CTR, LR};
 use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Reg, Shift, Size, at};
-use crate::frame::{field, place};
-use crate::stubs::{cpu, frame};
+use crate::frame::place;
+use crate::stubs::frame;
 use isa::{OpId, Word};
 
 pub const ROWS: &[(&str, Emit)] = &[
     ("b", b),
     ("bc", bc),
-    ("bclr", |block, w| indirect(block, w, field::LR, true)),
-    ("bcctr", |block, w| indirect(block, w, field::CTR, false)),
+    ("bclr", |block, w| indirect(block, w, LR, true)),
+    ("bcctr", |block, w| indirect(block, w, CTR, false)),
     ("mcrf", mcrf),
     ("crand", |block, w| cr_logic(block, w, Alu::And, false, false)),
     ("crandc", |block, w| cr_logic(block, w, Alu::And, true, false)),
@@ -64,8 +65,9 @@ fn b(block: &mut Block<'_>, w: Word) -> bool {
 
 /// LR = the next address. Leaves the flags.
 fn link(block: &mut Block<'_>) {
-    block.asm.lea(Reg::RAX, at(Reg::R13, block.op.offset as i32 + 4));
-    block.asm.store(Size::Q, cpu(field::LR), Reg::RAX);
+    let d = block.fresh(LR);
+    block.asm.lea(d, at(Reg::R13, block.op.offset as i32 + 4));
+    block.set(LR, d);
 }
 
 /// The host's condition for "the CR bit is as BO wants it", and the code for it.
@@ -76,7 +78,11 @@ fn condition(block: &mut Block<'_>, w: Word) -> Cond {
 
 /// Decrements CTR; the host's condition for "it is as BO wants it".
 fn count(block: &mut Block<'_>, w: Word) -> Cond {
-    block.asm.alu_mem_imm(Alu::Sub, Size::Q, cpu(field::CTR), 1);
+    let count = block.get(CTR);
+    let d = block.over(CTR, &[CTR]);
+    block.asm.copy(d, count);
+    block.asm.alu_imm(Alu::Sub, Size::Q, d, 1);
+    block.set(CTR, d);
     if w.bo() & 2 == 0 { Cond::NotEqual } else { Cond::Equal }
 }
 
@@ -112,12 +118,13 @@ fn bc(block: &mut Block<'_>, w: Word) -> bool {
 }
 
 /// bclr and bcctr; `counts`: BO may ask for a decrement of CTR.
-fn indirect(block: &mut Block<'_>, w: Word, register: i32, counts: bool) -> bool {
+fn indirect(block: &mut Block<'_>, w: Word, register: usize, counts: bool) -> bool {
     if counts && w.bo() & 4 == 0 {
         return false;
     }
     // LR takes the next address, taken or not, and after it was read.
-    block.asm.load(Size::Q, Reg::RDX, cpu(register));
+    let target = block.get(register);
+    block.asm.mov(Size::Q, Reg::RDX, target);
     if w.lk() {
         link(block);
     }

@@ -65,6 +65,7 @@ fn add_imm(b: &mut Block<'_>, w: Word, value: u64) -> bool {
         b.set(w.rt(), d);
         return true;
     }
+    b.derives(w.rt(), w.ra(), value as i32);
     let a = b.get(w.ra());
     let d = b.over(w.rt(), &[w.ra()]);
     b.asm.lea(d, at(a, value as i32));
@@ -239,6 +240,7 @@ fn or(b: &mut Block<'_>, w: Word) -> bool {
     }
     let s = b.get(w.rs());
     if w.ra() != w.rs() {
+        b.derives(w.ra(), w.rs(), 0);
         b.alias(w.ra(), s);
     }
     b.record(w.rc(), s);

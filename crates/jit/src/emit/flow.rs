@@ -1,7 +1,7 @@
 //! Where control goes: on in the block, back to its start, out of it.
 
 use super::compare::{Compare, keeps};
-use super::regs::{POOL, State, bits, without_aliases};
+use super::regs::{POOL, State, bits, home, of_guest, without_aliases};
 use super::{Block, Op};
 use crate::asm::{Alu, Cond, Hole, Reg, Size, at};
 use crate::frame::{field, place};
@@ -27,7 +27,7 @@ pub enum Cold {
     Taken { hole: Hole, rest: u32, target: Target, state: State },
     /// A branch on in the block, or back to its start: to a place where the
     /// registers hold what `to` says.
-    Edge { hole: Hole, rest: u32, state: State, to: Label },
+    Edge { hole: Hole, rest: u32, state: State, to: Box<Label> },
     /// The budget does not suffice for another turn of the loop.
     TooLong { hole: Hole, state: State },
     /// The fetch view has to be asked for the instruction behind `offset`.
@@ -46,6 +46,8 @@ pub struct Call {
     back: usize,
     after: State,
     access: bool,
+    /// The function may make untrue what the block goes on with: control leaves.
+    leaves: bool,
 }
 
 /// An unaligned store of `len` bytes at RAX: it goes on at `back` if it lies
@@ -80,6 +82,11 @@ enum Source {
     Memory(u8),
 }
 type Sources = [Option<Source>; POOL.len()];
+
+/// A place, counted from the start of the page.
+fn within_page(to: i32) -> Target {
+    if (0..0x1000).contains(&to) { Target::Page(to as u32) } else { Target::Away(to) }
+}
 
 /// How to come from one state to another; `None` if `to` expects of a compare
 /// what `from` does not have, or one value for GPRs that it has apart.
@@ -127,7 +134,8 @@ impl Block<'_> {
             return;
         }
         let (back, rest, after) = (self.asm.here(), self.behind + 1, self.state());
-        let call = Call { holes, straddles, op: self.op, rest, back, after, access };
+        let leaves = self.plan.is_live(self.index);
+        let call = Call { holes, straddles, op: self.op, rest, back, after, access, leaves };
         self.cold.push(Cold::Call(Box::new(call)));
     }
 
@@ -164,8 +172,7 @@ impl Block<'_> {
 
     /// The target of a branch by `displacement` from this instruction.
     pub(super) fn relative(&self, displacement: i32) -> Target {
-        let to = self.op.offset as i32 + displacement;
-        if (0..0x1000).contains(&to) { Target::Page(to as u32) } else { Target::Away(to) }
+        within_page(self.op.offset as i32 + displacement)
     }
     /// A later instruction of the block at this target.
     fn within(&self, target: Target) -> Option<usize> {
@@ -235,7 +242,7 @@ impl Block<'_> {
             } else {
                 let hole = self.asm.jcc_hole(cond);
                 self.expect_back(state);
-                self.cold.push(Cold::Edge { hole, rest, state, to: Label::Loop });
+                self.cold.push(Cold::Edge { hole, rest, state, to: Box::new(Label::Loop) });
             }
         } else {
             match target {
@@ -287,7 +294,7 @@ impl Block<'_> {
             None if rest == 0 => {}
             None => {
                 let hole = self.asm.jmp_hole();
-                self.cold.push(Cold::Edge { hole, rest: 0, state: expected, to: Label::Loop });
+                self.cold.push(Cold::Edge { hole, rest: 0, state: expected, to: Box::new(Label::Loop) });
             }
         }
     }
@@ -337,8 +344,12 @@ impl Block<'_> {
         edges.iter().for_each(|edge| to.facilities &= edge.state.facilities);
         self.assume(&to);
         let label = Label::At(self.asm.here(), to);
-        let cold =
-            |edge: Forward| Cold::Edge { hole: edge.hole, rest: edge.rest, state: edge.state, to: label };
+        let cold = |edge: Forward| Cold::Edge {
+            hole: edge.hole,
+            rest: edge.rest,
+            state: edge.state,
+            to: Box::new(label),
+        };
         self.cold.extend(edges.into_iter().map(cold));
         (self.flags, self.new_flags, self.ended) = (None, None, false);
     }
@@ -352,7 +363,7 @@ impl Block<'_> {
     /// compare is kept.
     pub(super) fn store_state(&mut self, state: &State) {
         for (slot, held) in state.held.iter().enumerate() {
-            self.store_slot(slot, held.dirty);
+            self.store_slot(slot, of_guest(held.dirty));
         }
         self.store_compares(&state.compares);
     }
@@ -367,7 +378,7 @@ impl Block<'_> {
         self.move_slots(&mut sources);
         for (slot, source) in sources.iter().enumerate() {
             if let Some(Source::Memory(gpr)) = source {
-                self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(*gpr as usize)));
+                self.asm.load(Size::Q, POOL[slot], home(*gpr as usize));
             }
         }
     }
@@ -402,7 +413,7 @@ impl Block<'_> {
                     self.store_state(&state);
                     self.jump(target);
                 }
-                Cold::Edge { hole, rest, state, to } => self.edge(hole, rest, &state, to),
+                Cold::Edge { hole, rest, state, to } => self.edge(hole, rest, &state, *to),
                 Cold::TooLong { hole, state } => {
                     self.asm.fill(hole);
                     self.store_state(&state);
@@ -447,7 +458,7 @@ impl Block<'_> {
         self.asm.jmp(place);
     }
     fn cold_call(&mut self, call: Call) {
-        let Call { mut holes, straddles, op, rest, back, after, access } = call;
+        let Call { mut holes, straddles, op, rest, back, after, access, leaves } = call;
         if let Some((Straddle { hole, back, len }, state)) = straddles {
             self.asm.fill(hole);
             self.asm.mov(Size::W, Reg::RCX, Reg::RAX);
@@ -459,6 +470,11 @@ impl Block<'_> {
         let compares = holes[0].1.compares;
         self.store_held(holes);
         self.store_compares(&compares);
+        if leaves {
+            self.call(op, rest, access);
+            self.refund(rest - 1);
+            return self.jump(within_page(op.offset as i32 + 4));
+        }
         // Values of compares that are no longer those of a register.
         let kept: Vec<usize> = (0..POOL.len())
             .filter(|&slot| after.held[slot].gprs == 0 && keeps(&after.compares, slot))
@@ -469,7 +485,7 @@ impl Block<'_> {
         kept.iter().for_each(|&slot| self.asm.load(Size::Q, POOL[slot], save(slot)));
         for (slot, held) in after.held.iter().enumerate() {
             if let Some(gpr) = bits(held.gprs).next() {
-                self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr)));
+                self.asm.load(Size::Q, POOL[slot], home(gpr));
             }
         }
         self.asm.jmp(back);

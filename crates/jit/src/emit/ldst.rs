@@ -2,8 +2,9 @@
 //! not know, and every store that needs a look, is the interpreter's.
 
 use super::flow::Straddle;
+use super::share::{Access, Role};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at, indexed};
+use crate::asm::{Alu, Cond, Hole, Mem, Reg, Shift, Size, at, indexed};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
 use cpu::mmu::MicroTlb;
@@ -91,27 +92,35 @@ pub const ROWS: &[(&str, Emit)] = &[
     ("sync", |_, _| true),
 ];
 
+/// The displacement of a form that has one.
+fn displacement(w: Word, form: Form) -> Option<i32> {
+    match form {
+        D | Du => Some(w.si() as i32),
+        Ds | Dsu => Some(w.ds() as i32),
+        Dq => Some(w.dq() as i32),
+        X | Xu => None,
+    }
+}
+/// Whether RA takes the address.
+fn updates(form: Form) -> bool {
+    matches!(form, Du | Dsu | Xu)
+}
+
 /// RAX = the effective address; for update forms also in the register that
 /// is returned, which RA is to get.
 pub fn address(b: &mut Block<'_>, w: Word, form: Form) -> Option<Reg> {
-    let update = matches!(form, Du | Dsu | Xu);
+    let update = updates(form);
     let base = (update || w.ra() != 0).then(|| b.get(w.ra()));
-    let displacement = match form {
-        D | Du => w.si() as i32,
-        Ds | Dsu => w.ds() as i32,
-        Dq => w.dq() as i32,
-        X | Xu => {
+    match (displacement(w, form), base) {
+        (Some(displacement), Some(base)) => b.asm.lea(Reg::RAX, at(base, displacement)),
+        (Some(displacement), None) => b.asm.mov_imm(Reg::RAX, displacement as i64 as u64),
+        (None, base) => {
             let index = b.get(w.rb());
             match base {
                 Some(base) => b.asm.lea(Reg::RAX, indexed(base, index, 0)),
                 None => b.asm.mov(Size::Q, Reg::RAX, index),
             }
-            return keep(b, update);
         }
-    };
-    match base {
-        Some(base) => b.asm.lea(Reg::RAX, at(base, displacement)),
-        None => b.asm.mov_imm(Reg::RAX, displacement as i64 as u64),
     }
     keep(b, update)
 }
@@ -126,11 +135,20 @@ fn keep(b: &mut Block<'_>, update: bool) -> Option<Reg> {
 /// RAX, an effective address, becomes one of the host if all `len` bytes lie
 /// in one page that the view knows; else the hole is taken.
 pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
+    probe_all(b, 0, len, view)
+}
+/// The same for bytes `from` to `to` (exclusive), counted from the address.
+fn probe_all(b: &mut Block<'_>, from: i32, to: i32, view: i32) -> Hole {
     let (asm, shift) = (&mut *b.asm, b.view_shift);
-    asm.rorx(Size::W, Reg::RCX, Reg::RAX, shift - 4);
+    if from == 0 {
+        asm.rorx(Size::W, Reg::RCX, Reg::RAX, shift - 4);
+    } else {
+        asm.lea(Reg::RCX, at(Reg::RAX, from));
+        asm.rorx(Size::W, Reg::RCX, Reg::RCX, shift - 4);
+    }
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
-    // The tag of the last byte: another one if the access crosses the page.
-    asm.lea(Reg::RDX, at(Reg::RAX, len - 1));
+    // The tag of the last byte: another one if the bytes cross the page.
+    asm.lea(Reg::RDX, at(Reg::RAX, to - 1));
     asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
     asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
     let entry = field::DATA_VIEW + view;
@@ -140,17 +158,80 @@ pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
     miss
 }
 
-fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
+/// What `b` says of the probe of an access by base and displacement.
+fn role(b: &mut Block<'_>, w: Word, form: Form, len: i32, store: bool) -> Role {
+    let Some(displacement) = displacement(w, form) else { return Role::Alone };
+    if updates(form) {
+        b.derives(w.ra(), w.ra(), displacement);
+    } else if w.ra() == 0 {
+        return Role::Alone;
+    }
+    b.role(Access { base: w.ra(), displacement, len, store })
+}
+/// Where the bytes of an access are whose probe another one made; with the
+/// register that RA is to get.
+fn again(b: &mut Block<'_>, w: Word, form: Form, number: usize, plus: i32) -> (Mem, Option<Reg>) {
+    let kept = updates(form).then(|| {
+        let (base, kept) = (b.get(w.ra()), b.spare());
+        b.asm.lea(kept, at(base, displacement(w, form).unwrap_or(0)));
+        kept
+    });
+    (at(b.get(number), plus), kept)
+}
+/// The address in RAX is kept for others.
+fn keep_address(b: &mut Block<'_>, number: usize) {
+    let kept = b.spare();
+    b.asm.mov(Size::Q, kept, Reg::RAX);
+    b.set(number, kept);
+}
+
+/// Where `len` bytes to be loaded are in the host, with the register that RA
+/// is to get.
+pub fn source(b: &mut Block<'_>, w: Word, form: Form, len: i32, holes: &mut Vec<Hole>) -> (Mem, Option<Reg>) {
+    let role = role(b, w, form, len, false);
+    if let Role::Again { number, at } = role {
+        return again(b, w, form, number, at);
+    }
     let kept = address(b, w, form);
+    match role {
+        Role::First { number, from, to } => {
+            holes.push(probe_all(b, from, to, READS));
+            keep_address(b, number);
+        }
+        _ => holes.push(probe(b, len, READS)),
+    }
+    (at(Reg::RAX, 0), kept)
+}
+/// The same for a store.
+pub fn target(b: &mut Block<'_>, w: Word, form: Form, len: i32, holes: &mut Vec<Hole>) -> (Mem, Option<Reg>) {
+    let role = role(b, w, form, len, true);
+    if let Role::Again { number, at } = role {
+        return again(b, w, form, number, at);
+    }
+    let kept = address(b, w, form);
+    match role {
+        Role::First { number, from, to } => {
+            holes.push(probe_all(b, from, to, WRITES));
+            clean(b, from, holes);
+            // Fewer bytes than two pages have: if both ends may be stored to, all may.
+            clean(b, to - 1, holes);
+            keep_address(b, number);
+        }
+        _ => writable(b, len, holes),
+    }
+    (at(Reg::RAX, 0), kept)
+}
+
+fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
     let len = match what {
         Load::B => 1,
         Load::H | Load::Ha | Load::Hbr => 2,
         Load::W | Load::Wa | Load::Wbr => 4,
         Load::D | Load::Dbr => 8,
     };
-    let miss = probe(b, len, 0);
+    let mut holes = vec![];
+    let (from, kept) = source(b, w, form, len, &mut holes);
     let d = b.fresh(w.rt());
-    let from = at(Reg::RAX, 0);
     match what {
         Load::B => b.asm.load8z(d, from),
         Load::H => b.asm.load16z(d, from),
@@ -176,7 +257,7 @@ fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
     if let Some(kept) = kept {
         b.set(w.ra(), kept);
     }
-    b.unless(vec![miss], true);
+    b.unless(holes, true);
     true
 }
 
@@ -199,7 +280,12 @@ pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
         b.straddles = Some(Straddle { hole, back, len });
     }
     holes.push(probe(b, 1, WRITES));
-    b.asm.mov(Size::Q, Reg::RCX, Reg::RAX);
+    clean(b, 0, holes);
+}
+/// A hole that is taken unless the page of host address RAX plus `plus` may be
+/// stored to without a look.
+fn clean(b: &mut Block<'_>, plus: i32, holes: &mut Vec<Hole>) {
+    b.asm.lea(Reg::RCX, at(Reg::RAX, plus));
     b.asm.shift(Shift::Shr, Size::Q, Reg::RCX, PAGE_SHIFT);
     b.asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::FLAGS));
     b.asm.cmp8_mem_imm(at(Reg::RCX, 0), WRITABLE);
@@ -208,10 +294,8 @@ pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
 
 fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
     let s = b.get(w.rs());
-    let kept = address(b, w, form);
     let mut holes = vec![];
-    writable(b, len, &mut holes);
-    let to = at(Reg::RAX, 0);
+    let (to, kept) = target(b, w, form, len, &mut holes);
     match len {
         1 => b.asm.store8(to, s),
         2 => b.asm.store16(to, s),

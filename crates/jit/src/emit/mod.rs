@@ -17,9 +17,10 @@ mod float;
 mod flow;
 mod lanes;
 mod ldst;
-mod regs;
+pub mod regs;
 mod rotate;
 mod scalar;
+mod share;
 mod system;
 mod vector;
 mod vldst;
@@ -30,9 +31,10 @@ use crate::stubs::Stubs;
 use compare::{Compares, Flags};
 use flow::{Cold, Forward, Straddle};
 use isa::{Group, OpId, Word};
-use regs::{NEVER, NextRead, Regs, State};
+use regs::{NEVER, NUMBERS, NextRead, Regs, State};
+use share::{Access, Plan};
 
-pub use regs::POOL;
+pub use share::SHARED;
 
 /// Most instructions of a block.
 pub const LONGEST: usize = 64;
@@ -149,8 +151,8 @@ impl Rows {
 /// What an instruction asks of the allocator.
 #[derive(Clone, Copy, Default)]
 struct Use {
-    reads: u32,
-    writes: u32,
+    reads: u64,
+    writes: u64,
     /// CR fields that a compare sets, and that are needed in memory.
     written: u8,
     asked: u8,
@@ -158,6 +160,10 @@ struct Use {
     call: bool,
     /// Control may leave here: the CPU needs every GPR.
     leaves: bool,
+    /// A load or store by base and displacement.
+    access: Option<Access>,
+    /// A GPR takes another one plus a constant.
+    derived: Option<(usize, usize, i32)>,
 }
 
 /// A block being emitted.
@@ -186,10 +192,14 @@ pub struct Block<'a> {
     asked: u8,
     /// By instruction: when each GPR is read next, and which CR fields are set
     /// again before anybody asks for them.
+    /// What this instruction says of itself.
+    access: Option<Access>,
+    derived: Option<(usize, usize, i32)>,
+    plan: Plan,
     next: Vec<NextRead>,
     dead: Vec<u8>,
     /// GPRs, one bit each, that are set again before anybody needs them.
-    unneeded: Vec<u32>,
+    unneeded: Vec<u64>,
     cold: Vec<Cold>,
     forward: Vec<Forward>,
     /// Left by the instruction before, and by this one.
@@ -216,16 +226,19 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries
     let entry = asm.here();
     let loops = ops.iter().any(|op| branch::way(op.id, op.word, op.offset).back == Some(ops[0].offset));
     let mut dry = Block::new(asm, stubs, view_shift, entries, ops);
-    dry.next = vec![[NEVER; 32]; ops.len()];
+    dry.next = vec![[NEVER; NUMBERS]; ops.len()];
     dry.unneeded = vec![0; ops.len()];
-    let uses: Vec<Use> = (0..ops.len()).map(|index| dry.instruction(rows, index)).collect();
+    let mut uses: Vec<Use> = (0..ops.len()).map(|index| dry.instruction(rows, index)).collect();
+    let plan = share::plan(ops, &uses);
+    plan.note(&mut uses);
     let (next, dead) = foresight(&uses, loops);
     let unneeded = unneeded(&uses);
-    for keeps_around in [true, false] {
+    for (keeps_around, plan) in [(true, &plan), (false, &plan), (false, &Plan::default())] {
         asm.restart(entry);
         let mut block = Block::new(asm, stubs, view_shift, entries, ops);
         (block.next, block.dead) = (next.clone(), dead.clone());
         block.unneeded.clone_from(&unneeded);
+        block.plan.clone_from(plan);
         (block.loops, block.keeps_around) = (loops, keeps_around);
         block.whole(rows);
         if !block.mismatch {
@@ -237,15 +250,15 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries
 /// When each GPR is read next, from each instruction on, and which CR fields
 /// are set again behind it before anybody asks for them.
 fn foresight(uses: &[Use], loops: bool) -> (Vec<NextRead>, Vec<u8>) {
-    let mut next = vec![[NEVER; 32]; uses.len()];
+    let mut next = vec![[NEVER; NUMBERS]; uses.len()];
     let mut dead = vec![0; uses.len()];
-    let (mut reads, mut rewritten) = ([NEVER; 32], 0);
+    let (mut reads, mut rewritten) = ([NEVER; NUMBERS], 0);
     for turn in (0..1 + usize::from(loops)).rev() {
         for (i, using) in uses.iter().enumerate().rev() {
             dead[i] = rewritten;
             rewritten = (rewritten | using.written) & !using.asked;
             if using.call {
-                reads = [NEVER; 32];
+                reads = [NEVER; NUMBERS];
             }
             for (gpr, read) in reads.iter_mut().enumerate() {
                 if using.reads >> gpr & 1 != 0 {
@@ -262,7 +275,7 @@ fn foresight(uses: &[Use], loops: bool) -> (Vec<NextRead>, Vec<u8>) {
 
 /// GPRs that are set again before they are read and before control may leave,
 /// from each instruction on.
-fn unneeded(uses: &[Use]) -> Vec<u32> {
+fn unneeded(uses: &[Use]) -> Vec<u64> {
     let mut unneeded = vec![0; uses.len()];
     let mut set_again = 0;
     for (using, unneeded) in uses.iter().zip(&mut unneeded).rev() {
@@ -296,6 +309,9 @@ impl<'a> Block<'a> {
             compares_before: Default::default(),
             written: 0,
             asked: 0,
+            access: None,
+            derived: None,
+            plan: Plan::default(),
             next: vec![],
             dead: vec![],
             unneeded: vec![],
@@ -343,6 +359,7 @@ impl<'a> Block<'a> {
         self.join();
         self.flags = self.new_flags.take();
         (self.written, self.asked) = (0, 0);
+        (self.access, self.derived) = (None, None);
         let Op { word, id, .. } = self.op;
         if touches_cr(id, word) {
             self.settle(u8::MAX);
@@ -358,12 +375,15 @@ impl<'a> Block<'a> {
             self.call(self.op, self.behind + 1, condition::untouched(id, word));
             self.regs.held = Default::default();
             self.new_flags = None;
+            self.mismatch |= self.plan.is_live(index);
         }
+        self.end_shares();
         let Regs { reads, writes, .. } = self.regs;
         let branch = isa::rows()[id.0 as usize].group == Group::Branch;
         let leaves = call || branch || self.cold.len() > ways_out;
         debug_assert!(!leaves || self.unneeded[index] == 0, "what an instruction needs was foreseen");
-        Use { reads, writes, written: self.written, asked: self.asked, call, leaves }
+        let Block { written, asked, access, derived, .. } = *self;
+        Use { reads, writes, written, asked, call, leaves, access, derived }
     }
 
     /// A call of the interpreter's function; `rest` instructions of the block

@@ -7,21 +7,39 @@
 use super::Block;
 use super::compare::{Compares, keeps};
 use crate::asm::{Mem, Reg, Size};
-use crate::frame::field;
-use crate::stubs::cpu;
+use crate::frame::{field, place};
+use crate::stubs::{cpu, frame};
 
 /// Host registers that hold guest registers. A called function changes them.
 pub const POOL: [Reg; 8] = [Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::RBP, Reg::R12];
 /// Registers of the pool that one instruction may ask for.
 pub const ASKED: usize = 4;
 
+/// Count register and link register are numbered behind the GPRs, and kept like them.
+pub const CTR: usize = 32;
+pub const LR: usize = 33;
+/// Numbers for addresses in the host that accesses share, see [`super::share`].
+pub const SHARED: std::ops::Range<usize> = 34..38;
+/// Numbers of registers that are kept.
+pub const NUMBERS: usize = 38;
+/// Those that are registers of the guest.
+const GUEST: u64 = (1 << SHARED.start) - 1;
+
+/// Where a register is when no host register holds it.
+pub fn home(number: usize) -> Mem {
+    match number.checked_sub(SHARED.start) {
+        Some(shared) => frame(place::SHARED + 8 * shared as i32),
+        None => cpu(field::gpr(number)),
+    }
+}
+
 /// What a host register holds: the value of several GPRs after an `mr`. One bit
 /// for each GPR.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
-    pub gprs: u32,
+    pub gprs: u64,
     /// Those of which the CPU does not have this value yet.
-    pub dirty: u32,
+    pub dirty: u64,
 }
 pub type Held = [Slot; POOL.len()];
 
@@ -41,12 +59,12 @@ impl State {
         self.held.iter().position(|slot| slot.gprs >> gpr & 1 != 0)
     }
     /// GPRs, one bit each, that the CPU does not have.
-    pub fn dirty(&self) -> u32 {
+    pub fn dirty(&self) -> u64 {
         self.held.iter().fold(0, |all, slot| all | slot.dirty)
     }
     /// The CPU is exact.
     pub fn is_stored(&self) -> bool {
-        self.dirty() == 0 && self.compares.iter().all(Option::is_none)
+        self.dirty() & GUEST == 0 && self.compares.iter().all(Option::is_none)
     }
 }
 
@@ -59,8 +77,8 @@ pub struct Regs {
     /// What was held from which place on, while the instruction is emitted.
     journal: Vec<(usize, Held)>,
     /// GPRs that the instruction read and wrote, one bit each.
-    pub reads: u32,
-    pub writes: u32,
+    pub reads: u64,
+    pub writes: u64,
     /// From which place on the instruction has given up a value that the CPU needs
     /// if the interpreter's function does it.
     given_up: Option<usize>,
@@ -74,6 +92,13 @@ impl Regs {
         self.journal.push((here, self.held));
         (self.reads, self.writes, self.given_up) = (0, 0, None);
     }
+    /// Nobody needs these numbers any more.
+    pub fn forget(&mut self, gprs: u64) {
+        for slot in &mut self.held {
+            slot.gprs &= !gprs;
+            slot.dirty &= !gprs;
+        }
+    }
     /// What was held at a jump whose displacement is at place `at`.
     pub fn held_at(&self, at: usize) -> Held {
         debug_assert!(self.given_up.is_none_or(|from| at < from), "the value of a target is lost here");
@@ -82,6 +107,10 @@ impl Regs {
     }
 }
 
+/// What of a set the CPU has to know where control leaves.
+pub fn of_guest(gprs: u64) -> u64 {
+    gprs & GUEST
+}
 /// Where an instruction finds the value of a GPR.
 #[derive(Clone, Copy)]
 pub enum Operand {
@@ -92,17 +121,17 @@ pub enum Operand {
 const SOON: usize = 12;
 
 /// The numbers of the GPRs of a set.
-pub fn bits(gprs: u32) -> impl Iterator<Item = usize> {
-    (0..32).filter(move |gpr| gprs >> gpr & 1 != 0)
+pub fn bits(gprs: u64) -> impl Iterator<Item = usize> {
+    (0..NUMBERS).filter(move |gpr| gprs >> gpr & 1 != 0)
 }
 /// The same with one GPR for each register.
 pub fn without_aliases(held: &Held) -> Held {
-    let first = |gprs: u32| gprs & gprs.wrapping_neg();
+    let first = |gprs: u64| gprs & gprs.wrapping_neg();
     held.map(|slot| Slot { gprs: first(slot.gprs), dirty: slot.dirty & first(slot.gprs) })
 }
 
 /// When each GPR is read next: the index of the instruction, or `NEVER`.
-pub type NextRead = [u8; 32];
+pub type NextRead = [u8; NUMBERS];
 pub const NEVER: u8 = u8::MAX;
 
 impl Block<'_> {
@@ -117,7 +146,7 @@ impl Block<'_> {
         }
         let slot = self.take(0);
         self.regs.held[slot] = Slot { gprs: 1 << gpr, dirty: 0 };
-        self.asm.load(Size::Q, POOL[slot], cpu(field::gpr(gpr)));
+        self.asm.load(Size::Q, POOL[slot], home(gpr));
         self.note();
         POOL[slot]
     }
@@ -149,7 +178,7 @@ impl Block<'_> {
         if self.regs.writes >> gpr & 1 == 0 {
             self.regs.reads |= 1 << gpr;
         }
-        Operand::Mem(cpu(field::gpr(gpr)))
+        Operand::Mem(home(gpr))
     }
     /// A host register for the result of an instruction that may be made where
     /// one of its operands is: that of GPR `target` if it is one of `sources`,
@@ -182,16 +211,13 @@ impl Block<'_> {
     /// GPR `gpr` is set: its old value is nowhere. The slot of `reg`.
     fn lose(&mut self, gpr: usize, reg: Reg) -> usize {
         self.regs.writes |= 1 << gpr;
-        for slot in &mut self.regs.held {
-            slot.gprs &= !(1 << gpr);
-            slot.dirty &= !(1 << gpr);
-        }
+        self.regs.forget(1 << gpr);
         POOL.iter().position(|r| *r == reg).expect("a register of the pool")
     }
     /// Stores what of a slot the CPU does not have.
-    pub(super) fn store_slot(&mut self, slot: usize, gprs: u32) {
+    pub(super) fn store_slot(&mut self, slot: usize, gprs: u64) {
         for gpr in bits(gprs) {
-            self.asm.store(Size::Q, cpu(field::gpr(gpr)), POOL[slot]);
+            self.asm.store(Size::Q, home(gpr), POOL[slot]);
         }
     }
 
@@ -200,7 +226,7 @@ impl Block<'_> {
     }
     /// A slot that this instruction does not use: that of the target, an empty
     /// one, or the one whose value is read last. Leaves the flags and RAX, RCX, RDX.
-    fn take(&mut self, target: u32) -> usize {
+    fn take(&mut self, target: u64) -> usize {
         let (next, needed) = (&self.next[self.index], !self.unneeded[self.index]);
         let is_target = |held: Slot| target != 0 && held.gprs == target;
         let free = (0..POOL.len()).filter(|&slot| !self.regs.pinned[slot] && !keeps(&self.compares, slot));

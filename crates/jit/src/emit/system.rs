@@ -1,5 +1,6 @@
 //! Moves to and from special-purpose registers and the MSR.
 
+use super::regs::{CTR, LR};
 use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Hole, Mem, Reg, Shift, Size, at};
 use crate::frame::{field, place};
@@ -17,8 +18,6 @@ pub const ROWS: &[(&str, Emit)] = &[
 ];
 
 const XER: usize = 1;
-const LR: usize = 8;
-const CTR: usize = 9;
 const AMR: usize = 13;
 const TB: usize = 268;
 const TAR: usize = 815;
@@ -35,14 +34,17 @@ struct Place {
     privileged: bool,
 }
 
-/// Where register `number` is, if reading (or writing) it has no effect
+/// The registers that are kept in host registers.
+fn kept(number: usize) -> Option<usize> {
+    match number {
+        8 => Some(LR),
+        9 => Some(CTR),
+        _ => None,
+    }
+}
+/// Where another register `number` is, if reading (or writing) it has no effect
 /// besides.
 fn find(number: usize, level: fn(&spr::Spr) -> Level) -> Option<Place> {
-    match number {
-        LR => return Some(Place { at: cpu(field::LR), mask: u64::MAX, privileged: false }),
-        CTR => return Some(Place { at: cpu(field::CTR), mask: u64::MAX, privileged: false }),
-        _ => {}
-    }
     let row = spr::find(number).filter(|row| level(row) != Level::N)?;
     let mask = match row.kind {
         Kind::Keeps(mask) => mask,
@@ -55,6 +57,11 @@ fn find(number: usize, level: fn(&spr::Spr) -> Level) -> Option<Place> {
 }
 
 fn mfspr(b: &mut Block<'_>, w: Word) -> bool {
+    if let Some(register) = kept(w.spr()) {
+        let s = b.get(register);
+        b.alias(w.rt(), s);
+        return true;
+    }
     let at = match w.spr() {
         TB => return read_timebase(b, w, vec![]),
         XER => cpu(field::XER),
@@ -82,6 +89,11 @@ fn privileged(b: &mut Block<'_>, place: &Place) -> Vec<Hole> {
 }
 
 fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
+    if let Some(register) = kept(w.spr()) {
+        let s = b.get(w.rs());
+        b.alias(register, s);
+        return true;
+    }
     if w.spr() == PPR32 {
         let Some(row) = spr::find(PPR32) else { return false };
         let s = b.get(w.rs());
