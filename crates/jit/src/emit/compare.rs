@@ -69,14 +69,18 @@ fn slot(reg: Reg) -> Option<u8> {
 impl Block<'_> {
     /// CR field `field` = the order of `left` and `right`.
     pub(super) fn compare(&mut self, field: usize, size: Size, signed: bool, left: Reg, right: Reg) {
-        self.asm.alu(Alu::Cmp, size, left, right);
-        let right = slot(right).map(Right::Slot);
-        self.compared(field, size, signed, slot(left), right);
+        let kept = slot(left).zip(slot(right)).map(|(left, right)| (left, Right::Slot(right)));
+        if !self.keep(field, size, signed, kept) {
+            self.asm.alu(Alu::Cmp, size, left, right);
+            self.set_cr(field, signed);
+        }
     }
     /// CR field `field` = the order of `left` and `value`.
     pub(super) fn compare_with(&mut self, field: usize, size: Size, signed: bool, left: Reg, value: i32) {
-        self.compare_flags(size, left, value);
-        self.compared(field, size, signed, slot(left), Some(Right::Imm(value)));
+        if !self.keep(field, size, signed, slot(left).map(|left| (left, Right::Imm(value)))) {
+            self.compare_flags(size, left, value);
+            self.set_cr(field, signed);
+        }
     }
     fn compare_flags(&mut self, size: Size, left: Reg, value: i32) {
         if value == 0 {
@@ -85,15 +89,15 @@ impl Block<'_> {
             self.asm.alu_imm(Alu::Cmp, size, left, value);
         }
     }
-    fn compared(&mut self, field: usize, size: Size, signed: bool, left: Option<u8>, right: Option<Right>) {
-        match (left, right) {
-            (Some(left), Some(right)) if self.rewritten() >> field & 1 != 0 => {
-                self.written |= 1 << field;
-                self.compares[field] = Some(Compare { size, signed, left, right });
-                self.new_flags = Some(Flags { field, signed });
-            }
-            _ => self.set_cr(field, signed),
-        }
+    /// Keeps the operands alone if the field will be set again; whoever asks
+    /// for it compares then.
+    fn keep(&mut self, field: usize, size: Size, signed: bool, operands: Option<(u8, Right)>) -> bool {
+        let Some((left, right)) = operands.filter(|_| self.rewritten() >> field & 1 != 0) else {
+            return false;
+        };
+        self.written |= 1 << field;
+        self.compares[field] = Some(Compare { size, signed, left, right });
+        true
     }
     /// CR fields that a later instruction sets before anybody asks for them.
     fn rewritten(&self) -> u8 {
@@ -113,6 +117,16 @@ impl Block<'_> {
         self.asm.cmov_load(less, Reg::RAX, frame(place::LESS));
         self.asm.cmov_load(greater, Reg::RAX, frame(place::GREATER));
         self.asm.store8(frame(place::CR + field as i32), Reg::RAX);
+    }
+    /// The same if the host's flags are those of `result`, of a logic operation.
+    pub(super) fn record_logic(&mut self, record: bool, result: Reg) {
+        if !record {
+            return;
+        }
+        if !self.keep(0, Size::Q, true, slot(result).map(|left| (left, Right::Imm(0)))) {
+            self.set_cr(0, true);
+        }
+        self.new_flags = Some(Flags { field: 0, signed: true });
     }
     /// CR0 of a result, if `record`.
     pub(super) fn record(&mut self, record: bool, result: Reg) {

@@ -195,7 +195,7 @@ fn logic_inverted(b: &mut Block<'_>, w: Word, op: Alu) -> bool {
         let d = b.over(w.ra(), &[w.rs(), w.rb()]);
         b.asm.andn(Size::Q, d, rs, rb);
         b.set(w.ra(), d);
-        b.record(w.rc(), d);
+        b.record_logic(w.rc(), d);
         return true;
     }
     b.asm.mov(Size::Q, Reg::RAX, rb);
@@ -226,11 +226,13 @@ fn logic(b: &mut Block<'_>, w: Word, op: Alu, invert_b: bool, invert: bool) -> b
             b.asm.alu_load(op, Size::Q, d, y);
         }
     }
+    b.set(w.ra(), d);
     if invert {
         b.asm.not(d);
+        b.record(w.rc(), d);
+    } else {
+        b.record_logic(w.rc(), d);
     }
-    b.set(w.ra(), d);
-    b.record(w.rc(), d);
     true
 }
 /// With one source it is `mr`; to itself, a hint without effect here.
@@ -263,7 +265,12 @@ fn logic_imm(b: &mut Block<'_>, w: Word, op: Alu, value: u64, record: bool) -> b
         b.asm.alu(op, Size::Q, d, Reg::RAX);
     }
     b.set(w.ra(), d);
-    b.record(record, d);
+    // Flags of a word that is negative are not those of the result.
+    if value >> 31 == 0 {
+        b.record_logic(record, d);
+    } else {
+        b.record(record, d);
+    }
     true
 }
 fn unary(b: &mut Block<'_>, w: Word, f: fn(&mut Block<'_>, Reg, Reg)) -> bool {

@@ -27,7 +27,7 @@ pub enum Cold {
     Taken { hole: Hole, rest: u32, target: Target, state: State },
     /// A branch on in the block, or back to its start: to a place where the
     /// registers hold what `to` says.
-    Edge { hole: Hole, rest: u32, state: State, to: Box<Label> },
+    Edge { hole: Hole, rest: u32, state: State, to: Label },
     /// The budget does not suffice for another turn of the loop.
     TooLong { hole: Hole, state: State },
     /// The fetch view has to be asked for the instruction behind `offset`.
@@ -60,11 +60,11 @@ pub struct Straddle {
 }
 
 /// A place in the block with its state.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Label {
     /// The second copy of a loop.
     Loop,
-    At(usize, State),
+    At(usize, Box<State>),
 }
 
 /// A branch to an instruction of the block that is not emitted yet.
@@ -242,7 +242,7 @@ impl Block<'_> {
             } else {
                 let hole = self.asm.jcc_hole(cond);
                 self.expect_back(state);
-                self.cold.push(Cold::Edge { hole, rest, state, to: Box::new(Label::Loop) });
+                self.cold.push(Cold::Edge { hole, rest, state, to: Label::Loop });
             }
         } else {
             match target {
@@ -294,7 +294,7 @@ impl Block<'_> {
             None if rest == 0 => {}
             None => {
                 let hole = self.asm.jmp_hole();
-                self.cold.push(Cold::Edge { hole, rest: 0, state: expected, to: Box::new(Label::Loop) });
+                self.cold.push(Cold::Edge { hole, rest: 0, state: expected, to: Label::Loop });
             }
         }
     }
@@ -343,12 +343,12 @@ impl Block<'_> {
         }
         edges.iter().for_each(|edge| to.facilities &= edge.state.facilities);
         self.assume(&to);
-        let label = Label::At(self.asm.here(), to);
+        let label = Label::At(self.asm.here(), Box::new(to));
         let cold = |edge: Forward| Cold::Edge {
             hole: edge.hole,
             rest: edge.rest,
             state: edge.state,
-            to: Box::new(label),
+            to: label.clone(),
         };
         self.cold.extend(edges.into_iter().map(cold));
         (self.flags, self.new_flags, self.ended) = (None, None, false);
@@ -413,7 +413,7 @@ impl Block<'_> {
                     self.store_state(&state);
                     self.jump(target);
                 }
-                Cold::Edge { hole, rest, state, to } => self.edge(hole, rest, &state, *to),
+                Cold::Edge { hole, rest, state, to } => self.edge(hole, rest, &state, to),
                 Cold::TooLong { hole, state } => {
                     self.asm.fill(hole);
                     self.store_state(&state);
@@ -447,7 +447,7 @@ impl Block<'_> {
                 (Some(place), Some(state)) => (place, state),
                 _ => unreachable!("a block that leads back has a second copy"),
             },
-            Label::At(place, state) => (place, state),
+            Label::At(place, state) => (place, *state),
         };
         if rest == 0 && (state.held, state.compares) == (to.held, to.compares) {
             return self.asm.fill_to(hole, place);

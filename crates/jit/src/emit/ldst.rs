@@ -139,23 +139,45 @@ pub fn probe(b: &mut Block<'_>, len: i32, view: i32) -> Hole {
 }
 /// The same for bytes `from` to `to` (exclusive), counted from the address.
 fn probe_all(b: &mut Block<'_>, from: i32, to: i32, view: i32) -> Hole {
+    let miss = probe_at(b, Reg::RAX, from, to, view);
+    b.asm.alu_load(Alu::Add, Size::Q, Reg::RAX, entry(view + 8));
+    miss
+}
+/// Of the entry that RCX leads to.
+fn entry(at: i32) -> Mem {
+    indexed(Reg::RBX, Reg::RCX, field::DATA_VIEW + at)
+}
+/// RCX leads to the entry of effective address `ea`; RAX stays.
+fn probe_at(b: &mut Block<'_>, ea: Reg, from: i32, to: i32, view: i32) -> Hole {
     let (asm, shift) = (&mut *b.asm, b.view_shift);
     if from == 0 {
-        asm.rorx(Size::W, Reg::RCX, Reg::RAX, shift - 4);
+        asm.rorx(Size::W, Reg::RCX, ea, shift - 4);
     } else {
-        asm.lea(Reg::RCX, at(Reg::RAX, from));
+        asm.lea(Reg::RCX, at(ea, from));
         asm.rorx(Size::W, Reg::RCX, Reg::RCX, shift - 4);
     }
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
     // The tag of the last byte: another one if the bytes cross the page.
-    asm.lea(Reg::RDX, at(Reg::RAX, to - 1));
+    asm.lea(Reg::RDX, at(ea, to - 1));
     asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
     asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
-    let entry = field::DATA_VIEW + view;
-    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, indexed(Reg::RBX, Reg::RCX, entry));
-    let miss = asm.jcc_hole(Cond::NotEqual);
-    asm.alu_load(Alu::Add, Size::Q, Reg::RAX, indexed(Reg::RBX, Reg::RCX, entry + 8));
-    miss
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, entry(view));
+    asm.jcc_hole(Cond::NotEqual)
+}
+/// The effective address of an instruction in a register of the pool, if that
+/// takes no more than in RAX; RA is to get what an update form leaves there.
+fn address_in_place(b: &mut Block<'_>, w: Word, form: Form) -> Option<Reg> {
+    if updates(form) {
+        let base = b.get(w.ra());
+        let index = (form == Xu).then(|| b.get(w.rb()));
+        let kept = b.spare();
+        match index {
+            Some(index) => b.asm.lea(kept, indexed(base, index, 0)),
+            None => b.asm.lea(kept, at(base, displacement(w, form)?)),
+        }
+        return Some(kept);
+    }
+    (w.ra() != 0 && displacement(w, form) == Some(0)).then(|| b.get(w.ra()))
 }
 
 /// What `b` says of the probe of an access by base and displacement.
@@ -191,6 +213,13 @@ pub fn source(b: &mut Block<'_>, w: Word, form: Form, len: i32, holes: &mut Vec<
     let role = role(b, w, form, len, false);
     if let Role::Again { number, at } = role {
         return again(b, w, form, number, at);
+    }
+    if role == Role::Alone
+        && let Some(ea) = address_in_place(b, w, form)
+    {
+        holes.push(probe_at(b, ea, 0, len, READS));
+        b.asm.load(Size::Q, Reg::RAX, entry(READS + 8));
+        return (indexed(Reg::RAX, ea, 0), updates(form).then_some(ea));
     }
     let kept = address(b, w, form);
     match role {

@@ -49,8 +49,12 @@ fn rlwinm(b: &mut Block<'_>, w: Word) -> bool {
     let d = b.over(w.ra(), &[w.rs()]);
     // What follows works on words and clears the upper half.
     let whole = mask == 0xFFFF_FFFF;
-    if n != 0 && whole && d != s {
+    let shifts = n != 0 && (mask == 0xFFFF_FFFF << n & 0xFFFF_FFFF || mask == 0xFFFF_FFFF >> (32 - n));
+    if n != 0 && d != s && !shifts {
         b.asm.rorx(Size::W, d, s, 32 - n);
+        if !whole {
+            and_mask(b, d, mask);
+        }
         b.set(w.ra(), d);
         b.record(w.rc(), d);
         return true;
@@ -110,6 +114,9 @@ fn rotate_and_mask(b: &mut Block<'_>, w: Word, mask: u64) -> bool {
         b.asm.zero16(d, s);
     } else if n == 0 && mask == 0xFFFF_FFFF {
         b.asm.mov(Size::W, d, s);
+    } else if n != 0 && d != s {
+        b.asm.rorx(Size::Q, d, s, 64 - n);
+        and_mask(b, d, mask);
     } else {
         b.asm.copy(d, s);
         if n != 0 {
