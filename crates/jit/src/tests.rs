@@ -64,6 +64,29 @@ fn tight(rng: &mut Rng) -> u32 {
     row.value | bits & !row.mask
 }
 
+/// A branch on one bit over one instruction, near a compare at times.
+fn bit_test(rng: &mut Rng) -> Vec<u32> {
+    let mut gpr = || 1 + rng.below(7);
+    let (a, b, c, d) = (gpr(), gpr(), gpr(), gpr());
+    let skipped = [
+        format!("addi r{a},r{b},-9"),
+        format!("add r{a},r{b},r{c}"),
+        format!("xor r{a},r{a},r{c}"),
+        format!("subf r{a},r{b},r{c}"),
+        format!("or r{a},r{c},r{c}"),
+        format!("andc r{a},r{b},r{a}"),
+        format!("rlwinm r{a},r{b},7,3,29"),
+        format!("extsw r{a},r{b}"),
+    ];
+    let test = format!("andi. r{d},r{b},{}", 1 << rng.below(16));
+    let branch = format!("bc {},2,8", [4, 12][rng.below(2) as usize]);
+    let skipped = &skipped[rng.below(8) as usize];
+    let again = format!("cmpi cr0,1,r{d},1");
+    let texts = [test, branch, skipped.clone(), again];
+    let words = texts.iter().map(|text| isa::assemble(text, 0).unwrap_or_else(|e| panic!("{text}: {e}")));
+    words.take(3 + rng.below(2) as usize).collect()
+}
+
 /// A word of a random row; loads and stores stay near their base, branches
 /// near themselves.
 fn word(rng: &mut Rng) -> u32 {
@@ -185,6 +208,8 @@ fn compare(seed: u64, make: fn(Threshold) -> Box<dyn Translator>) -> Result<(), 
     while program.len() < CODE_WORDS as usize {
         if seed % 4 < 2 {
             program.extend(words(&mut rng));
+        } else if rng.below(24) == 0 {
+            program.extend(bit_test(&mut rng));
         } else {
             program.push(tight(&mut rng));
         }

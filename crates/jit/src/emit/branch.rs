@@ -54,6 +54,11 @@ pub fn way(id: OpId, w: Word, offset: u32) -> Way {
     Way { forward: to.filter(|_| !back), back: to.filter(|_| back), ends: ends || back }
 }
 
+/// Whether it is a `bc` that looks at a CR bit and does nothing else.
+pub fn only_tests(id: OpId, w: Word) -> bool {
+    isa::rows()[id.0 as usize].name == "bc" && w.bo() & ALWAYS == 4 && !w.lk()
+}
+
 fn b(block: &mut Block<'_>, w: Word) -> bool {
     if w.lk() {
         link(block);
@@ -71,7 +76,7 @@ fn link(block: &mut Block<'_>) {
 }
 
 /// The host's condition for "the CR bit is as BO wants it", and the code for it.
-fn condition(block: &mut Block<'_>, w: Word) -> Cond {
+pub fn condition(block: &mut Block<'_>, w: Word) -> Cond {
     let holds = block.cr_bit_is_set(w.bi());
     if w.bo() & 8 != 0 { holds } else { holds.negated() }
 }
@@ -98,6 +103,7 @@ fn bc(block: &mut Block<'_>, w: Word) -> bool {
             let cond = count(block, w);
             block.goto_if(cond, target, true);
         }
+        (false, true) if block.converts() => block.convert(w),
         (false, true) => {
             let cond = condition(block, w);
             block.goto_if(cond, target, true);

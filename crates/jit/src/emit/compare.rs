@@ -2,8 +2,8 @@
 //! is not stored: its operands are kept in host registers, and it is made from
 //! them where somebody asks for it or control leaves the block.
 
-use super::Block;
 use super::regs::{ASKED, POOL};
+use super::{Block, convert};
 use crate::asm::{Alu, Cond, Reg, Size};
 use crate::frame::place;
 use crate::stubs::frame;
@@ -171,7 +171,8 @@ impl Block<'_> {
     pub(super) fn keep_few(&mut self) {
         for field in 0..8 {
             let kept = (0..POOL.len()).filter(|&slot| keeps(&self.compares, slot)).count();
-            if kept + ASKED <= POOL.len() {
+            let asked = if self.converts() { convert::ASKED } else { ASKED };
+            if kept + asked <= POOL.len() {
                 break;
             }
             self.store_kept(field);

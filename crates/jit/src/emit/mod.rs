@@ -11,6 +11,7 @@ mod branch;
 mod carry;
 mod compare;
 mod condition;
+mod convert;
 mod elements;
 mod fixed;
 mod float;
@@ -176,6 +177,11 @@ pub struct Block<'a> {
     view_shift: u32,
     ops: &'a [Op],
     entry: usize,
+    rows: &'a Rows,
+    /// Branches, one bit for each instruction, that become conditional moves;
+    /// the next instruction was emitted together with its branch.
+    conversions: u64,
+    consumed: bool,
     /// The instruction being emitted, and its place in `ops`.
     op: Op,
     index: usize,
@@ -225,7 +231,9 @@ pub struct Block<'a> {
 pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries: &[u32], ops: &[Op]) {
     let entry = asm.here();
     let loops = ops.iter().any(|op| branch::way(op.id, op.word, op.offset).back == Some(ops[0].offset));
-    let mut dry = Block::new(asm, stubs, view_shift, entries, ops);
+    let mut dry = Block::new(rows, asm, stubs, view_shift, entries, ops);
+    let conversions = convert::conversions(ops);
+    dry.conversions = conversions;
     dry.next = vec![[NEVER; NUMBERS]; ops.len()];
     dry.unneeded = vec![0; ops.len()];
     let mut uses: Vec<Use> = (0..ops.len()).map(|index| dry.instruction(rows, index)).collect();
@@ -235,7 +243,8 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries
     let unneeded = unneeded(&uses);
     for (keeps_around, plan) in [(true, &plan), (false, &plan), (false, &Plan::default())] {
         asm.restart(entry);
-        let mut block = Block::new(asm, stubs, view_shift, entries, ops);
+        let mut block = Block::new(rows, asm, stubs, view_shift, entries, ops);
+        block.conversions = conversions;
         (block.next, block.dead) = (next.clone(), dead.clone());
         block.unneeded.clone_from(&unneeded);
         block.plan.clone_from(plan);
@@ -287,6 +296,7 @@ fn unneeded(uses: &[Use]) -> Vec<u64> {
 
 impl<'a> Block<'a> {
     fn new(
+        rows: &'a Rows,
         asm: &'a mut Asm,
         stubs: &'a Stubs,
         view_shift: u32,
@@ -300,6 +310,9 @@ impl<'a> Block<'a> {
             entries,
             view_shift,
             ops,
+            rows,
+            conversions: 0,
+            consumed: false,
             op: ops[0],
             index: 0,
             behind: 0,
@@ -353,6 +366,9 @@ impl<'a> Block<'a> {
     }
 
     fn instruction(&mut self, rows: &Rows, index: usize) -> Use {
+        if std::mem::take(&mut self.consumed) {
+            return Use::default();
+        }
         (self.op, self.index) = (self.ops[index], index);
         self.behind = (self.ops.len() - 1 - index) as u32;
         self.overwritten = self.ops.get(index + 1).is_some_and(|next| rows.overwrites(self.op, *next));

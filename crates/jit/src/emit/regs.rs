@@ -79,6 +79,8 @@ pub struct Regs {
     /// GPRs that the instruction read and wrote, one bit each.
     pub reads: u64,
     pub writes: u64,
+    /// A slot that is read at the end of the instruction: no result is made in it.
+    pub kept: Option<usize>,
     /// From which place on the instruction has given up a value that the CPU needs
     /// if the interpreter's function does it.
     given_up: Option<usize>,
@@ -187,6 +189,7 @@ impl Block<'_> {
         if sources.contains(&target)
             && let Some(slot) = self.slot(target)
             && self.regs.held[slot].gprs == 1 << target
+            && self.regs.kept != Some(slot)
             && !keeps(&self.compares, slot)
         {
             return POOL[slot];
