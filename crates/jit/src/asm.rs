@@ -255,6 +255,17 @@ impl Asm {
         self.byte(0x66);
         self.rm(Size::W, &[], 0x89, s, m);
     }
+    /// `[m] = value`, 8 bits.
+    pub fn store_imm8(&mut self, m: Mem, value: u8) {
+        self.rm(Size::W, &[], 0xC6, Reg(0), m);
+        self.byte(value);
+    }
+    /// `[m] = value`, 16 bits.
+    pub fn store_imm16(&mut self, m: Mem, value: u16) {
+        self.byte(0x66);
+        self.rm(Size::W, &[], 0xC7, Reg(0), m);
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
     /// `[m] = value`, 32 bits.
     pub fn store_imm32(&mut self, m: Mem, value: i32) {
         self.rm(Size::W, &[], 0xC7, Reg(0), m);
@@ -319,6 +330,11 @@ impl Asm {
         let short = i8::try_from(value).is_ok();
         self.rr(size, &[], if short { 0x83 } else { 0x81 }, Reg(op as u8), d);
         if short { self.byte(value as u8) } else { self.imm32(value) }
+    }
+    /// Flags of the 32 bits at `m` against `value`, which takes the last four bytes.
+    pub fn cmp_mem_imm32(&mut self, m: Mem, value: u32) {
+        self.rm(Size::W, &[], 0x81, Reg(7), m);
+        self.imm32(value as i32);
     }
     /// Flags of the byte at `m` against `value`.
     pub fn cmp8_mem_imm(&mut self, m: Mem, value: u8) {
@@ -446,6 +462,10 @@ impl Asm {
         self.rex(Size::W, Reg(0), None, r, false);
         self.byte(0x50 | r.0 & 7);
     }
+    /// `push value`, sign-extended.
+    pub fn push_imm(&mut self, value: i8) {
+        self.bytes.extend_from_slice(&[0x6A, value as u8]);
+    }
     /// `pop`
     pub fn pop(&mut self, r: Reg) {
         self.rex(Size::W, Reg(0), None, r, false);
@@ -471,6 +491,11 @@ impl Asm {
     pub fn call(&mut self, target: usize) {
         self.byte(0xE8);
         self.to(target);
+    }
+    /// Call of a place that is not known yet.
+    pub fn call_hole(&mut self) -> Hole {
+        self.call(0);
+        Hole(self.here() - 4)
     }
     /// Jump to a place in the buffer.
     pub fn jmp(&mut self, target: usize) {

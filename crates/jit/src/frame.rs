@@ -4,6 +4,7 @@ use crate::emit::SHARED;
 use crate::emit::regs::{self, POOL};
 use crate::fpu::Fpu;
 use cpu::exec::{Handler, Step};
+use cpu::interrupt::Raised;
 use cpu::mmu::MicroTlb;
 use cpu::state::{Reservation, xer};
 use cpu::{Cpu, Env, Trap};
@@ -33,6 +34,8 @@ pub enum Exit {
     Trap = 4,
     /// A called function panicked.
     Panic = 5,
+    /// Control leaves the page to `cia`; at `site` is a jump to link.
+    Far = 6,
 }
 
 /// The interpreter's side of emitted code: register R15 points to it.
@@ -57,6 +60,11 @@ pub struct Frame {
     pub budget: i64,
     /// First effective address of the page that holds CIA.
     pub page_ea: u64,
+    /// Not 0: no interrupt can be pending before `stop`, whatever MSR[EE].
+    quiet: u32,
+    /// The host's stack pointer with an empty return stack, and with a full one.
+    returns: u64,
+    deepest: u64,
     /// Code places by word of that page.
     pub entries: *const u32,
     /// `entries` of every page.
@@ -96,6 +104,9 @@ pub mod place {
     pub const STOP: i32 = offset_of!(Frame, stop) as i32;
     pub const BUDGET: i32 = offset_of!(Frame, budget) as i32;
     pub const PAGE_EA: i32 = offset_of!(Frame, page_ea) as i32;
+    pub const QUIET: i32 = offset_of!(Frame, quiet) as i32;
+    pub const RETURNS: i32 = offset_of!(Frame, returns) as i32;
+    pub const DEEPEST: i32 = offset_of!(Frame, deepest) as i32;
     pub const ENTRIES: i32 = offset_of!(Frame, entries) as i32;
     pub const TABLES: i32 = offset_of!(Frame, tables) as i32;
     pub const CODE: i32 = offset_of!(Frame, code) as i32;
@@ -144,6 +155,16 @@ pub mod field {
     pub const RETIRED: i32 = of(offset_of!(Cpu, retired));
     /// The views for reads, then for writes.
     pub const DATA_VIEW: i32 = of(offset_of!(Cpu, micro) + MicroTlb::DATA_VIEW);
+    pub const HILE: i32 = of(offset_of!(Cpu, hile));
+    pub const RAISED_VECTOR: i32 = of(offset_of!(Cpu, raised) + offset_of!(Raised, vector));
+    pub const RAISED_SRR1: i32 = of(offset_of!(Cpu, raised) + offset_of!(Raised, srr1));
+    pub const RAISED_AFTER: i32 = of(offset_of!(Cpu, raised) + offset_of!(Raised, after));
+    pub const CONTEXT_MSR: i32 = of(offset_of!(Cpu, micro) + MicroTlb::MSR);
+    pub const KERNEL: i32 = of(offset_of!(Cpu, micro) + MicroTlb::KERNEL);
+    pub const USER: i32 = of(offset_of!(Cpu, micro) + MicroTlb::USER);
+    pub const fn spr(offset: usize) -> i32 {
+        SPRS + offset as i32
+    }
     pub const DATA_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::DATA_CONTEXT);
     pub const FETCH_CONTEXT: i32 = of(offset_of!(Cpu, micro) + MicroTlb::FETCH_CONTEXT);
 }
@@ -164,6 +185,9 @@ impl Frame {
             stop: 0,
             budget: 0,
             page_ea: 0,
+            quiet: 0,
+            returns: 0,
+            deepest: 0,
             entries: null(),
             tables: null(),
             code: null(),
@@ -196,6 +220,8 @@ impl Frame {
         self.memory = base;
         self.flags = (env.mem.page_flags() as u64).wrapping_sub(base >> PAGE_SHIFT);
         self.exec_view = cpu.micro.exec_view();
+        // What could change it makes the run loop look.
+        self.quiet = u32::from(!cpu.wakes());
         self.load_cr(cpu);
         self.fpu.load(cpu);
         self.env = std::ptr::from_mut(env).cast();

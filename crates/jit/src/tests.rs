@@ -11,6 +11,7 @@ use fabric::hash::StateHasher;
 use fabric::memory::Store;
 use fabric::{GuestMemory, Rng};
 
+mod mapped;
 mod simd;
 
 pub use simd::count_call;

@@ -3,12 +3,13 @@
 use crate::Threshold;
 use crate::asm::{Asm, displacement};
 use crate::buffer::{Buffer, serialize};
-use crate::emit::{self, Op, Rows};
+use crate::emit::{self, Door, Op, Rows};
 use crate::fpu::Fpu;
 use crate::frame::{Exit, Frame, pack};
 use crate::stubs::Stubs;
 use cpu::{CodeCache, Cpu, Env, Progress, Translator};
 use fabric::Rng;
+use std::collections::BTreeMap;
 use std::mem::transmute;
 use std::panic::resume_unwind;
 
@@ -23,6 +24,8 @@ struct Page {
     entries: Box<[u32; WORDS]>,
     /// How many times control has to come to a word before it begins a block.
     heat: Box<[u8; WORDS]>,
+    /// Ways from other pages, by word.
+    doors: BTreeMap<u16, Door>,
 }
 
 /// [`Threshold`] with the generator it needs.
@@ -109,7 +112,8 @@ impl Tier {
         while self.pages.len() <= id as usize {
             let mut heat = Box::new([0; WORDS]);
             self.threshold.cool(&mut heat[..]);
-            let page = Page { entries: Box::new([self.stubs.no_block as u32; WORDS]), heat };
+            let entries = Box::new([self.stubs.no_block as u32; WORDS]);
+            let page = Page { entries, heat, doors: BTreeMap::new() };
             self.tables.push(page.entries.as_ptr());
             self.pages.push(page);
         }
@@ -143,7 +147,7 @@ impl Tier {
         let view_shift = self.frame.view_shift;
         loop {
             self.asm.restart(place);
-            emit::block(&self.rows, &mut self.asm, &self.stubs, view_shift, &entries[..], &self.ops);
+            emit::block(&self.rows, &mut self.asm, &self.stubs, view_shift, (id, &entries[..]), &self.ops);
             if self.asm.bytes().len() <= self.largest || self.ops.len() == 1 {
                 break;
             }
@@ -161,7 +165,10 @@ impl Tier {
         self.buffer.truncate(self.stubs.end);
         self.evictions += 1;
         let none = self.stubs.no_block as u32;
-        self.pages.iter_mut().for_each(|page| page.entries.fill(none));
+        for page in &mut self.pages {
+            page.entries.fill(none);
+            page.doors.clear();
+        }
     }
 
     /// From the first use of a page of 4 KiB on emitted code probes views of
@@ -176,6 +183,23 @@ impl Tier {
         smaller
     }
 
+    /// The way from other pages to the block at `place`, which begins at
+    /// `cia` in page `id`; `None` if there is no room for one.
+    fn door(&mut self, id: u32, cia: u64, place: usize) -> Option<usize> {
+        let offset = (cia & 0xFFC) as u32;
+        let page = &mut self.pages[id as usize];
+        if let Some(door) = page.doors.get(&(offset as u16)) {
+            return Some(door.place);
+        }
+        if self.buffer.free() < emit::DOOR {
+            return None;
+        }
+        self.asm.restart(self.buffer.used());
+        let door = Door::emit(&mut self.asm, &self.stubs, id, page.entries.as_ptr(), offset, place);
+        self.buffer.append(self.asm.bytes());
+        page.doors.insert(offset as u16, door);
+        Some(door.place)
+    }
     /// The jump at `site` leads to the block at `place` from now on.
     fn link(&mut self, site: usize, place: usize) {
         self.buffer.patch(site, displacement(site, place));
@@ -201,6 +225,7 @@ impl Tier {
             x if x == Exit::TooLong as u32 => Exit::TooLong,
             x if x == Exit::Branched as u32 => Exit::Branched,
             x if x == Exit::Trap as u32 => Exit::Trap,
+            x if x == Exit::Far as u32 => Exit::Far,
             _ => Exit::Panic,
         }
     }
@@ -208,7 +233,7 @@ impl Tier {
 
 impl Translator for Tier {
     fn execute(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, code: &CodeCache, page: u32) -> Progress {
-        let (mut id, mut site) = (page, 0);
+        let (mut id, mut site, mut far) = (page, 0, false);
         loop {
             // The run loop may want to look after the next instruction.
             if self.follow_page_size(cpu) {
@@ -223,7 +248,8 @@ impl Translator for Tier {
             };
             // After an eviction the jump is gone.
             if site != 0 && evictions == self.evictions {
-                self.link(site, place);
+                let to = if far { self.door(id, cpu.cia, place) } else { Some(place) };
+                to.into_iter().for_each(|to| self.link(site, to));
             }
             let exit = self.enter(cpu, env, id, place);
             if exit == Exit::Panic {
@@ -236,12 +262,15 @@ impl Translator for Tier {
                 return Progress::Look;
             }
             id = self.frame.page;
-            site = 0;
+            (site, far) = (0, exit == Exit::Far);
             match exit {
                 Exit::TooLong => return Progress::Interpret { page: id, whole: true },
                 Exit::NoBlock => site = self.frame.site as usize,
                 _ => {
-                    // A function branched: to another page through the view, as everywhere.
+                    if far {
+                        site = self.frame.site as usize;
+                    }
+                    // A function branched, or a jump leads away: to another page through the view, as everywhere.
                     if (cpu.cia ^ self.frame.page_ea) & !0xFFF != 0 {
                         match cpu.micro.code_page(cpu.cia) {
                             Some(page) => id = page,
@@ -256,6 +285,11 @@ impl Translator for Tier {
     fn forget(&mut self, page: u32) {
         if let Some(page) = self.pages.get_mut(page as usize) {
             page.entries.fill(self.stubs.no_block as u32);
+            let doors = std::mem::take(&mut page.doors);
+            doors.values().for_each(|door| self.buffer.patch(door.key, Door::CLOSED));
+            if !doors.is_empty() {
+                serialize();
+            }
             self.threshold.cool(&mut page.heat[..]);
         }
     }

@@ -119,6 +119,13 @@ impl MicroTlb {
     pub const DATA_CONTEXT: usize = offset_of!(MicroTlb, data_context);
     /// Where the context of fetch tags is, in bytes.
     pub const FETCH_CONTEXT: usize = offset_of!(MicroTlb, fetch_context);
+    /// Where the MSR is that the contexts were made for, in bytes.
+    pub const MSR: usize = offset_of!(MicroTlb, msr);
+    /// Where the number of the kernel's context is, in bytes. A context is
+    /// `number << 2 | PR << 1 | (DR or IR)`, see [`Self::set_context`].
+    pub const KERNEL: usize = offset_of!(MicroTlb, kernel);
+    /// Where that of the process's is, in bytes.
+    pub const USER: usize = offset_of!(MicroTlb, user);
     /// Where the view for reads is, in bytes; that for writes follows.
     pub const DATA_VIEW: usize = offset_of!(MicroTlb, data);
     /// The data views lead to this memory and to no other.

@@ -3,11 +3,10 @@
 
 use super::ldst::{self, Form};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Hole, Reg, Shift, Size, at};
+use crate::asm::{Alu, Cond, Hole, Reg, Size, at};
 use crate::frame::{field, place};
-use crate::stubs::{ENTRY_SHIFT, cpu, frame};
+use crate::stubs::{cpu, frame, probe_fetch};
 use crate::xmm::Xmm;
-use cpu::mmu::MicroTlb;
 use isa::Word;
 
 pub const ROWS: &[(&str, Emit)] = &[
@@ -98,13 +97,7 @@ impl Block<'_> {
     /// Holes that are taken unless the fetch view leads to this page.
     pub(super) fn unknown_page(&mut self) -> [Hole; 2] {
         let asm = &mut *self.asm;
-        asm.mov(Size::W, Reg::RCX, Reg::R13);
-        asm.shift(Shift::Shr, Size::W, Reg::RCX, 12 - ENTRY_SHIFT);
-        asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << ENTRY_SHIFT) as i32);
-        asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::EXEC_VIEW));
-        asm.load(Size::Q, Reg::RDX, cpu(field::FETCH_CONTEXT));
-        asm.alu(Alu::Or, Size::Q, Reg::RDX, Reg::R13);
-        asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, at(Reg::RCX, 0));
+        probe_fetch(asm, Reg::R13);
         let unknown = asm.jcc_hole(Cond::NotEqual);
         asm.load(Size::W, Reg::RAX, frame(place::PAGE));
         asm.alu_load(Alu::Cmp, Size::W, Reg::RAX, at(Reg::RCX, 8));

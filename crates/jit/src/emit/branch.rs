@@ -3,7 +3,7 @@
 use super::flow::Target;
 use super::regs::{CTR, LR};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Reg, Shift, Size, at};
+use crate::asm::{Alu, Cond, Reg, Shift, Size};
 use crate::frame::place;
 use crate::stubs::frame;
 use isa::{OpId, Word};
@@ -40,6 +40,8 @@ pub struct Way {
 pub fn way(id: OpId, w: Word, offset: u32) -> Way {
     let always = w.bo() & ALWAYS == ALWAYS;
     let (displacement, ends) = match isa::rows()[id.0 as usize].name {
+        // Control comes back behind a call.
+        "b" if w.lk() => return Way { ends: true, ..Way::default() },
         "b" => (w.li() as i64, true),
         "bc" => (w.bd() as i64, always),
         "bclr" | "bcctr" => return Way { ends: always, ..Way::default() },
@@ -60,19 +62,16 @@ pub fn only_tests(id: OpId, w: Word) -> bool {
 }
 
 fn b(block: &mut Block<'_>, w: Word) -> bool {
-    if w.lk() {
-        link(block);
-    }
     let target = if w.aa() { Target::Absolute(w.li()) } else { block.relative(w.li() as i32) };
+    if w.lk() && (w.aa() || w.li() != 4) {
+        block.call_target(target);
+        return true;
+    }
+    if w.lk() {
+        block.link();
+    }
     block.goto(target);
     true
-}
-
-/// LR = the next address. Leaves the flags.
-fn link(block: &mut Block<'_>) {
-    let d = block.fresh(LR);
-    block.asm.lea(d, at(Reg::R13, block.op.offset as i32 + 4));
-    block.set(LR, d);
 }
 
 /// The host's condition for "the CR bit is as BO wants it", and the code for it.
@@ -94,7 +93,7 @@ fn count(block: &mut Block<'_>, w: Word) -> Cond {
 fn bc(block: &mut Block<'_>, w: Word) -> bool {
     let target = if w.aa() { Target::Absolute(w.bd()) } else { block.relative(w.bd() as i32) };
     if w.lk() {
-        link(block);
+        block.link();
     }
     let (counts, tests) = (w.bo() & 4 == 0, w.bo() & 16 == 0);
     match (counts, tests) {
@@ -131,10 +130,15 @@ fn indirect(block: &mut Block<'_>, w: Word, register: usize, counts: bool) -> bo
     // LR takes the next address, taken or not, and after it was read.
     let target = block.get(register);
     block.asm.mov(Size::Q, Reg::RDX, target);
-    if w.lk() {
-        link(block);
+    let always = w.bo() & 16 != 0;
+    if w.lk() && always {
+        block.call_register(Reg::RDX);
+        return true;
     }
-    let not = (w.bo() & 16 == 0).then(|| {
+    if w.lk() {
+        block.link();
+    }
+    let not = (!always).then(|| {
         let cond = condition(block, w);
         block.asm.jcc_hole(cond.negated())
     });
@@ -142,7 +146,11 @@ fn indirect(block: &mut Block<'_>, w: Word, register: usize, counts: bool) -> bo
     block.store_state(&block.state());
     block.asm.mov(Size::Q, Reg::RAX, Reg::RDX);
     block.asm.alu_imm(Alu::And, Size::Q, Reg::RAX, -4);
-    block.asm.jmp(block.stubs.dispatch);
+    if register == LR && !w.lk() {
+        block.go_back(block.stubs.dispatch);
+    } else {
+        block.asm.jmp(block.stubs.dispatch);
+    }
     block.ended = not.is_none();
     not.into_iter().for_each(|hole| block.asm.fill(hole));
     true

@@ -7,7 +7,7 @@ use isa::{Group, OpId, Word};
 const CONDITIONAL: &[&str] = &["stbcx", "sthcx", "stwcx", "stdcx", "stqcx", "paste"];
 /// System instructions that leave it alone.
 const SYSTEM: &[&str] =
-    &["mfspr", "mfmsr", "mftb", "mtmsr", "mtmsrd", "rfid", "hrfid", "sc", "tlbie", "tlbiel"];
+    &["mfspr", "mfmsr", "mftb", "mtmsr", "mtmsrd", "rfid", "hrfid", "rfscv", "sc", "scv", "tlbie", "tlbiel"];
 /// Parts of names of floating-point and vector instructions that set a field.
 const COMPARES: &[&str] = &["cmp", "tdiv", "tsqrt", "tstdc", "mcrfs", "bcd"];
 

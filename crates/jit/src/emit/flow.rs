@@ -34,6 +34,12 @@ pub enum Cold {
     Refetch { holes: [Hole; 2], offset: u32, rest: u32, state: State },
     /// A jump to a block that does not exist yet.
     Link { hole: Hole, offset: u32 },
+    /// The same, to the address in RAX, in another page.
+    Far { hole: Hole },
+    /// The return stack is full. Control goes on at `back`.
+    Full { hole: Hole, back: usize },
+    /// A return to `offset` of this page, RCX, from another page.
+    Back { hole: Hole, offset: u32 },
 }
 
 /// The interpreter's function does an instruction, and control goes on at `back`.
@@ -206,7 +212,7 @@ impl Block<'_> {
         self.store_state(&self.state());
         self.jump(target);
     }
-    fn jump(&mut self, target: Target) {
+    pub(super) fn jump(&mut self, target: Target) {
         match target {
             Target::Page(offset) => match self.place(offset) {
                 Some(place) => self.asm.jmp(place),
@@ -217,7 +223,8 @@ impl Block<'_> {
             },
             Target::Away(to) => {
                 self.asm.lea(Reg::RAX, at(Reg::R13, to));
-                self.asm.jmp(self.stubs.dispatch);
+                let hole = self.asm.jmp_hole();
+                self.cold.push(Cold::Far { hole });
             }
             Target::Absolute(ea) => {
                 self.asm.mov_imm(Reg::RAX, ea);
@@ -261,7 +268,7 @@ impl Block<'_> {
         }
     }
     /// The code for an offset of this page, if there is some.
-    fn place(&self, offset: u32) -> Option<usize> {
+    pub(super) fn place(&self, offset: u32) -> Option<usize> {
         if offset == self.ops[0].offset {
             return Some(self.entry);
         }
@@ -432,6 +439,17 @@ impl Block<'_> {
                     self.asm.mov_imm(Reg::RCX, hole.0 as u64);
                     self.asm.jmp(self.stubs.link);
                 }
+                Cold::Far { hole } => {
+                    self.asm.fill(hole);
+                    self.asm.mov_imm(Reg::RCX, hole.0 as u64);
+                    self.asm.jmp(self.stubs.far);
+                }
+                Cold::Full { hole, back } => {
+                    self.asm.fill(hole);
+                    self.asm.load(Size::Q, Reg::RSP, frame(place::RETURNS));
+                    self.asm.jmp(back);
+                }
+                Cold::Back { hole, offset } => self.come_back(hole, offset),
             }
         }
     }

@@ -8,9 +8,11 @@
 
 mod atomic;
 mod branch;
+mod calls;
 mod carry;
 mod compare;
 mod condition;
+mod context;
 mod convert;
 mod elements;
 mod fixed;
@@ -35,6 +37,7 @@ use isa::{Group, OpId, Word};
 use regs::{NEVER, NUMBERS, NextRead, Regs, State};
 use share::{Access, Plan};
 
+pub use calls::{DOOR, Door};
 pub use share::SHARED;
 
 /// Most instructions of a block.
@@ -94,6 +97,7 @@ impl Rows {
             vldst::ROWS,
             atomic::ROWS,
             system::ROWS,
+            context::ROWS,
         ];
         let simd: &[_] =
             if vectors { &[scalar::ROWS, vector::ROWS, lanes::ROWS, elements::ROWS] } else { &[] };
@@ -171,7 +175,8 @@ struct Use {
 pub struct Block<'a> {
     asm: &'a mut Asm,
     stubs: &'a Stubs,
-    /// Code places by word of the page.
+    /// Number of the decoded page, and its code places by word.
+    page: u32,
     entries: &'a [u32],
     /// log2 of the page size of the data views.
     view_shift: u32,
@@ -227,11 +232,11 @@ pub struct Block<'a> {
     mismatch: bool,
 }
 
-/// Emits the block `ops` of the page whose code places are `entries`.
-pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries: &[u32], ops: &[Op]) {
+/// Emits the block `ops` of a page: its number and its code places.
+pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, page: (u32, &[u32]), ops: &[Op]) {
     let entry = asm.here();
     let loops = ops.iter().any(|op| branch::way(op.id, op.word, op.offset).back == Some(ops[0].offset));
-    let mut dry = Block::new(rows, asm, stubs, view_shift, entries, ops);
+    let mut dry = Block::new(rows, asm, stubs, view_shift, page, ops);
     let conversions = convert::conversions(ops);
     dry.conversions = conversions;
     dry.next = vec![[NEVER; NUMBERS]; ops.len()];
@@ -243,7 +248,7 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, entries
     let unneeded = unneeded(&uses);
     for (keeps_around, plan) in [(true, &plan), (false, &plan), (false, &Plan::default())] {
         asm.restart(entry);
-        let mut block = Block::new(rows, asm, stubs, view_shift, entries, ops);
+        let mut block = Block::new(rows, asm, stubs, view_shift, page, ops);
         block.conversions = conversions;
         (block.next, block.dead) = (next.clone(), dead.clone());
         block.unneeded.clone_from(&unneeded);
@@ -300,13 +305,14 @@ impl<'a> Block<'a> {
         asm: &'a mut Asm,
         stubs: &'a Stubs,
         view_shift: u32,
-        entries: &'a [u32],
+        (page, entries): (u32, &'a [u32]),
         ops: &'a [Op],
     ) -> Block<'a> {
         Block {
             entry: asm.here(),
             asm,
             stubs,
+            page,
             entries,
             view_shift,
             ops,

@@ -7,6 +7,7 @@ use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
 use cpu::msr;
 use cpu::spr::{self, Kind, Level};
+use cpu::state::xer;
 use isa::Word;
 
 pub const ROWS: &[(&str, Emit)] = &[
@@ -102,6 +103,9 @@ fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
         b.asm.store(Size::Q, cpu(field::SPRS + row.offset as i32), Reg::RAX);
         return true;
     }
+    if w.spr() == XER {
+        return write_xer(b, w);
+    }
     let Some(place) = find(w.spr(), |row| row.write) else { return false };
     if place.mask != u64::MAX && u32::try_from(place.mask).is_err() {
         return false;
@@ -117,6 +121,21 @@ fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
         b.asm.store(Size::Q, place.at, Reg::RAX);
     }
     b.unless(holes, true);
+    true
+}
+
+/// CR fields of compares have its SO, so those were stored before.
+fn write_xer(b: &mut Block<'_>, w: Word) -> bool {
+    let s = b.get(w.rs());
+    let asm = &mut *b.asm;
+    asm.mov_imm(Reg::RAX, xer::WRITABLE);
+    asm.alu(Alu::And, Size::W, Reg::RAX, s);
+    asm.store(Size::Q, cpu(field::XER), Reg::RAX);
+    asm.shift(Shift::Shr, Size::W, Reg::RAX, xer::SO.trailing_zeros());
+    for (at, order) in [(place::LESS, 8), (place::GREATER, 4), (place::EQUAL, 2)] {
+        asm.lea(Reg::RCX, crate::asm::at(Reg::RAX, order));
+        asm.store(Size::W, frame(at), Reg::RCX);
+    }
     true
 }
 
