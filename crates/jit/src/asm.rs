@@ -7,7 +7,7 @@
 
 mod vex;
 
-pub use vex::{Vex, op};
+pub use vex::{Rm, Vex, op};
 
 /// A 64-bit general-purpose register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,6 +336,12 @@ impl Asm {
         self.rm(Size::W, &[], 0x81, Reg(7), m);
         self.imm32(value as i32);
     }
+    /// `[m] op= value`, sign-extended.
+    pub fn alu_mem_imm(&mut self, op: Alu, size: Size, m: Mem, value: i32) {
+        let short = i8::try_from(value).is_ok();
+        self.rm(size, &[], if short { 0x83 } else { 0x81 }, Reg(op as u8), m);
+        if short { self.byte(value as u8) } else { self.imm32(value) }
+    }
     /// Flags of the byte at `m` against `value`.
     pub fn cmp8_mem_imm(&mut self, m: Mem, value: u8) {
         self.rm(Size::W, &[], 0x80, Reg(7), m);
@@ -368,29 +374,19 @@ impl Asm {
             Shift::Shr => 3,
             Shift::Rol => unreachable!("has no such form"),
         };
-        self.vex(size, 2, pp, d, count, s, 0xF7);
+        self.vex(size, pp, d, count, s, 0xF7);
     }
-    /// A three-operand instruction of a map (2 is 0F38, 3 is 0F3A) with prefix `pp`.
-    #[allow(clippy::too_many_arguments, reason = "the fields of one encoding")]
-    fn vex(&mut self, size: Size, map: u8, pp: u8, reg: Reg, v: Reg, rm: Reg, opcode: u8) {
+    /// A three-operand instruction of map 0F38 with prefix `pp`.
+    fn vex(&mut self, size: Size, pp: u8, reg: Reg, v: Reg, rm: Reg, opcode: u8) {
         self.byte(0xC4);
-        self.byte((!reg.0 >> 3 & 1) << 7 | 0x40 | (!rm.0 >> 3 & 1) << 5 | map);
+        self.byte((!reg.0 >> 3 & 1) << 7 | 0x40 | (!rm.0 >> 3 & 1) << 5 | 2);
         self.byte(u8::from(size == Size::Q) << 7 | (!v.0 & 15) << 3 | pp);
         self.byte(opcode);
         self.byte(0xC0 | (reg.0 & 7) << 3 | rm.0 & 7);
     }
     /// `d` = the bits of `s` under `mask`, packed (BMI2).
     pub fn pext(&mut self, d: Reg, s: Reg, mask: Reg) {
-        self.vex(Size::Q, 2, 2, d, s, mask, 0xF5);
-    }
-    /// `d = a & !b`; the flags are lost (BMI1).
-    pub fn andn(&mut self, size: Size, d: Reg, a: Reg, b: Reg) {
-        self.vex(size, 2, 0, d, b, a, 0xF2);
-    }
-    /// `d = s` rotated right by `n`; no flags (BMI2).
-    pub fn rorx(&mut self, size: Size, d: Reg, s: Reg, n: u32) {
-        self.vex(size, 3, 3, d, Reg::RAX, s, 0xF0);
-        self.byte(n as u8);
+        self.vex(Size::Q, 2, d, s, mask, 0xF5);
     }
     /// `d *= s`, signed.
     pub fn imul(&mut self, size: Size, d: Reg, s: Reg) {

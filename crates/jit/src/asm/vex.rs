@@ -1,7 +1,7 @@
 //! Instructions on XMM registers in their VEX form: three operands, the upper
 //! halves become 0, and nothing that a mix with legacy forms would cost.
 
-use super::{Asm, Mem, Reg};
+use super::{Asm, Mem, Reg, Size};
 use crate::xmm::Xmm;
 
 /// An instruction: opcode map (1 `0F`, 2 `0F38`, 3 `0F3A`), mandatory prefix
@@ -206,6 +206,17 @@ impl Asm {
             Rm::Mem(m) => self.operand(Reg(reg), m),
             Rm::Xmm(Xmm(n)) | Rm::Reg(Reg(n)) => self.byte(0xC0 | (reg & 7) << 3 | n & 7),
         }
+    }
+    /// `d = a & !b`; the flags are those of the result (BMI1).
+    pub fn andn(&mut self, size: Size, d: Reg, a: impl Into<Rm>, b: Reg) {
+        let wide = size == Size::Q;
+        self.encode(Vex { map: 2, prefix: 0, wide, opcode: 0xF2 }, d.0, b.0, a.into());
+    }
+    /// `d = s` rotated right by `n`; no flags (BMI2).
+    pub fn rorx(&mut self, size: Size, d: Reg, s: impl Into<Rm>, n: u32) {
+        let wide = size == Size::Q;
+        self.encode(Vex { map: 3, prefix: 3, wide, opcode: 0xF0 }, d.0, 0, s.into());
+        self.byte(n as u8);
     }
     /// `d = a op b`
     pub fn v3(&mut self, op: Vex, d: Xmm, a: Xmm, b: impl Into<Rm>) {

@@ -82,11 +82,7 @@ pub fn condition(block: &mut Block<'_>, w: Word) -> Cond {
 
 /// Decrements CTR; the host's condition for "it is as BO wants it".
 fn count(block: &mut Block<'_>, w: Word) -> Cond {
-    let count = block.get(CTR);
-    let d = block.over(CTR, &[CTR]);
-    block.asm.copy(d, count);
-    block.asm.alu_imm(Alu::Sub, Size::Q, d, 1);
-    block.set(CTR, d);
+    block.decrement_ctr();
     if w.bo() & 2 == 0 { Cond::NotEqual } else { Cond::Equal }
 }
 

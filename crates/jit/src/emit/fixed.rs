@@ -110,14 +110,21 @@ fn subf(b: &mut Block<'_>, w: Word) -> bool {
     if w.oe() {
         return false;
     }
-    let (ra, rb) = (b.get(w.ra()), b.get(w.rb()));
+    let (rb, ra) = (b.get(w.rb()), b.operand(w.ra()));
     let d = b.over(w.rt(), &[w.ra(), w.rb()]);
-    if d == ra && d != rb {
-        b.asm.neg(Size::Q, d);
-        b.asm.alu(Alu::Add, Size::Q, d, rb);
-    } else {
-        b.asm.copy(d, rb);
-        b.asm.alu(Alu::Sub, Size::Q, d, ra);
+    match ra {
+        Operand::Reg(ra) if d == ra && d != rb => {
+            b.asm.neg(Size::Q, d);
+            b.asm.alu(Alu::Add, Size::Q, d, rb);
+        }
+        Operand::Reg(ra) => {
+            b.asm.copy(d, rb);
+            b.asm.alu(Alu::Sub, Size::Q, d, ra);
+        }
+        Operand::Mem(ra) => {
+            b.asm.copy(d, rb);
+            b.asm.alu_load(Alu::Sub, Size::Q, d, ra);
+        }
     }
     b.set(w.rt(), d);
     b.record(w.rc(), d);
@@ -190,14 +197,15 @@ fn multiply_high(b: &mut Block<'_>, w: Word, signed: bool) -> bool {
 
 /// `RA = RS op not RB`.
 fn logic_inverted(b: &mut Block<'_>, w: Word, op: Alu) -> bool {
-    let (rs, rb) = (b.get(w.rs()), b.get(w.rb()));
     if op == Alu::And {
+        let (rb, rs) = (b.get(w.rb()), b.operand(w.rs()));
         let d = b.over(w.ra(), &[w.rs(), w.rb()]);
         b.asm.andn(Size::Q, d, rs, rb);
         b.set(w.ra(), d);
         b.record_logic(w.rc(), d);
         return true;
     }
+    let (rs, rb) = (b.get(w.rs()), b.get(w.rb()));
     b.asm.mov(Size::Q, Reg::RAX, rb);
     b.asm.not(Reg::RAX);
     let d = b.over(w.ra(), &[w.rs()]);

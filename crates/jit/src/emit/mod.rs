@@ -34,7 +34,7 @@ use crate::stubs::Stubs;
 use compare::{Compares, Flags};
 use flow::{Cold, Forward, Straddle};
 use isa::{Group, OpId, Word};
-use regs::{NEVER, NUMBERS, NextRead, Regs, State};
+use regs::{NEVER, NUMBERS, NextRead, POOL, Regs, State};
 use share::{Access, Plan};
 
 pub use calls::{DOOR, Door};
@@ -207,6 +207,8 @@ pub struct Block<'a> {
     access: Option<Access>,
     derived: Option<(usize, usize, i32)>,
     plan: Plan,
+    /// The block uses more registers than there are to hold them.
+    crowded: bool,
     next: Vec<NextRead>,
     dead: Vec<u8>,
     /// GPRs, one bit each, that are set again before anybody needs them.
@@ -246,6 +248,8 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, page: (
     plan.note(&mut uses);
     let (next, dead) = foresight(&uses, loops);
     let unneeded = unneeded(&uses);
+    let used = uses.iter().fold(0, |all, using| all | using.reads | using.writes);
+    let crowded = used.count_ones() as usize > POOL.len();
     for (keeps_around, plan) in [(true, &plan), (false, &plan), (false, &Plan::default())] {
         asm.restart(entry);
         let mut block = Block::new(rows, asm, stubs, view_shift, page, ops);
@@ -253,6 +257,7 @@ pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, page: (
         (block.next, block.dead) = (next.clone(), dead.clone());
         block.unneeded.clone_from(&unneeded);
         block.plan.clone_from(plan);
+        block.crowded = crowded;
         (block.loops, block.keeps_around) = (loops, keeps_around);
         block.whole(rows);
         if !block.mismatch {
@@ -331,6 +336,7 @@ impl<'a> Block<'a> {
             access: None,
             derived: None,
             plan: Plan::default(),
+            crowded: false,
             next: vec![],
             dead: vec![],
             unneeded: vec![],

@@ -6,7 +6,7 @@
 
 use super::Block;
 use super::compare::{Compares, keeps};
-use crate::asm::{Mem, Reg, Size};
+use crate::asm::{Alu, Mem, Reg, Rm, Size};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
 
@@ -119,8 +119,16 @@ pub enum Operand {
     Reg(Reg),
     Mem(Mem),
 }
+impl From<Operand> for Rm {
+    fn from(operand: Operand) -> Rm {
+        match operand {
+            Operand::Reg(reg) => reg.into(),
+            Operand::Mem(mem) => mem.into(),
+        }
+    }
+}
 /// A value that is read again within so many instructions is worth a host register.
-const SOON: usize = 12;
+const SOON: usize = 3;
 
 /// The numbers of the GPRs of a set.
 pub fn bits(gprs: u64) -> impl Iterator<Item = usize> {
@@ -168,6 +176,20 @@ impl Block<'_> {
     /// Whether a host register holds GPR `gpr`.
     pub(super) fn holds(&self, gpr: usize) -> bool {
         self.slot(gpr).is_some()
+    }
+    /// Takes 1 from CTR; the host's flags are those of the result. In memory if
+    /// no host register holds it and others are in demand.
+    pub(super) fn decrement_ctr(&mut self) {
+        if !self.holds(CTR) && self.crowded {
+            self.regs.reads |= 1 << CTR;
+            self.regs.writes |= 1 << CTR;
+            return self.asm.alu_mem_imm(Alu::Sub, Size::Q, home(CTR), 1);
+        }
+        let count = self.get(CTR);
+        let d = self.over(CTR, &[CTR]);
+        self.asm.copy(d, count);
+        self.asm.alu_imm(Alu::Sub, Size::Q, d, 1);
+        self.set(CTR, d);
     }
     /// GPR `gpr` for an instruction that can take it from memory: so if no host
     /// register holds it and it is not needed again soon.

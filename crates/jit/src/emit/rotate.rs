@@ -45,7 +45,15 @@ fn and_mask(b: &mut Block<'_>, d: Reg, mask: u64) {
 
 fn rlwinm(b: &mut Block<'_>, w: Word) -> bool {
     let Some(mask) = word_mask(w) else { return false };
-    let (s, n) = (b.get(w.rs()), w.sh5() as u32);
+    let n = w.sh5() as u32;
+    if n != 0 && mask == 0xFFFF_FFFF && !w.rc() {
+        let s = b.operand(w.rs());
+        let d = b.over(w.ra(), &[w.rs()]);
+        b.asm.rorx(Size::W, d, s, 32 - n);
+        b.set(w.ra(), d);
+        return true;
+    }
+    let s = b.get(w.rs());
     let d = b.over(w.ra(), &[w.rs()]);
     // What follows works on words and clears the upper half.
     let whole = mask == 0xFFFF_FFFF;
