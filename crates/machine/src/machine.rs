@@ -106,6 +106,8 @@ pub struct Machine {
     mmio_loads: u64,
     mmio_stores: u64,
     mark: Option<Mark>,
+    /// Room for the order of the next round.
+    last_order: Vec<usize>,
 }
 
 impl Machine {
@@ -158,6 +160,7 @@ impl Machine {
             mmio_loads: 0,
             mmio_stores: 0,
             mark: None,
+            last_order: vec![],
         }
     }
 
@@ -327,9 +330,12 @@ impl Machine {
         for cpu in &mut self.cpus {
             cpu.clock_origin = self.clock.now.0.wrapping_sub(cpu.retired);
         }
-        let mut order: Vec<usize> =
-            self.running().filter(|&n| !self.cpus[n].stopped || self.cpus[n].wakes()).collect();
-        order.retain(|n| !self.clock.slowness.stalls(*n, self.clock.now));
+        // A round is short: it must not cost an allocation.
+        let mut order = std::mem::take(&mut self.last_order);
+        order.clear();
+        order.extend(self.running().filter(|&n| {
+            (!self.cpus[n].stopped || self.cpus[n].wakes()) && !self.clock.slowness.stalls(n, self.clock.now)
+        }));
         if order.is_empty() {
             return false;
         }
@@ -361,7 +367,7 @@ impl Machine {
             let round = self.clock.round.as_ref().expect("a round is open");
             let Some(&n) = round.order.get(round.next) else {
                 self.clock.now += Ticks(round.longest);
-                self.clock.round = None;
+                self.last_order = self.clock.round.take().map(|round| round.order).unwrap_or_default();
                 return None;
             };
             let left = round.quantum - round.used;
@@ -479,6 +485,9 @@ impl Machine {
 
     /// What CPU `from` sent to the others.
     fn deliver_queues(&mut self, from: usize) {
+        if self.doorbells.is_empty() && self.invalidations.is_empty() {
+            return;
+        }
         for pir in std::mem::take(&mut self.doorbells) {
             match self.clock.slowness.delays_ipi(pir, self.clock.now) {
                 None => self.ring(pir),

@@ -44,6 +44,9 @@ impl Slowness {
     }
     /// Late IPIs that have arrived.
     pub fn arrived(&mut self, now: Ticks) -> Vec<u32> {
+        if self.on_the_way.is_empty() {
+            return vec![];
+        }
         self.on_the_way.extract_if(.., |(at, _)| *at <= now).map(|(_, pir)| pir).collect()
     }
     /// CPU `n` stands still until `until`, or longer if it already does.
