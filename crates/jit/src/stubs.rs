@@ -36,7 +36,8 @@ pub struct Stubs {
     pub link: usize,
     /// No block is known for the address in RAX, in another page; ECX is the jump to link.
     pub far: usize,
-    /// The block at offset EAX has ECX instructions, more than the budget.
+    /// The block at offset EAX has more instructions than the budget; ECX is the
+    /// jump to link, if any.
     pub too_long: usize,
     /// Goes on at the address in RAX.
     pub dispatch: usize,
@@ -85,7 +86,7 @@ impl Stubs {
         exit(&mut asm, Exit::Far, out);
         s.too_long = asm.here();
         asm.alu(Alu::Add, Size::Q, Reg::RAX, Reg::R13);
-        asm.alu(Alu::Add, Size::Q, Reg::R14, Reg::RCX);
+        asm.store(Size::W, frame(place::SITE), Reg::RCX);
         exit(&mut asm, Exit::TooLong, out);
         s.dispatch = asm.here();
         s.refetch = dispatch(&mut asm, out);

@@ -6,10 +6,12 @@
 use crate::tier::Tier;
 use crate::{Threshold, translator};
 use cpu::env::NoPlatform;
-use cpu::{CodeCache, Cpu, Env, Exit, Translator, msr};
+use cpu::{CodeCache, Cpu, Env, Exit, Progress, Translator, msr};
 use fabric::hash::StateHasher;
 use fabric::memory::Store;
 use fabric::{GuestMemory, Rng};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 mod mapped;
 mod simd;
@@ -275,4 +277,42 @@ fn a_block_that_takes_too_much_is_cut() {
         Box::new(Tier::with_room(threshold, 4096, usize::MAX).expect("this host has a translator"))
     };
     (1..9).for_each(|seed| compare(seed, small).unwrap_or_else(|text| panic!("{text}")));
+}
+
+/// Counts how often the interpreter has to go on.
+struct Counting(Box<dyn Translator>, Arc<AtomicU64>);
+
+impl Translator for Counting {
+    fn execute(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, code: &CodeCache, page: u32) -> Progress {
+        let progress = self.0.execute(cpu, env, code, page);
+        if matches!(progress, Progress::Interpret { .. }) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+        progress
+    }
+    fn forget(&mut self, page: u32) {
+        self.0.forget(page);
+    }
+}
+
+#[test]
+fn the_rest_of_a_budget_is_not_interpreted() {
+    let mut program = vec![isa::assemble("addi r3,r3,1", 0).expect("assembles"); 21];
+    program.push(isa::assemble("b -84", 0).expect("assembles"));
+    let count = Arc::new(AtomicU64::new(0));
+    let translator = Counting(translates(Threshold::Times(0)), count.clone());
+    let mut bench = Bench::new(&program, Some(Box::new(translator)));
+    let mut rng = Rng::named(1, "budget");
+    let mut retired = 0;
+    for slice in 0..200 {
+        if slice == 100 {
+            count.store(0, Ordering::Relaxed);
+        }
+        let mut env = Env { mem: &bench.mem, platform: &mut NoPlatform };
+        let budget = 1 + rng.below(400);
+        retired += budget;
+        assert_eq!(bench.cpu.run(&mut env, &mut bench.code, budget), Exit::Budget);
+        assert_eq!((bench.cpu.retired, bench.cpu.gpr[3]), (retired, retired - retired / 22));
+    }
+    assert_eq!(count.load(Ordering::Relaxed), 0, "places that were missed before have a block");
 }

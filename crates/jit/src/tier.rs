@@ -24,6 +24,8 @@ struct Page {
     entries: Box<[u32; WORDS]>,
     /// How many times control has to come to a word before it begins a block.
     heat: Box<[u8; WORDS]>,
+    /// Blocks of single instructions, by word: how often one was missed, and its place.
+    singles: BTreeMap<u16, (u8, Option<usize>)>,
     /// Ways from other pages, by word.
     doors: BTreeMap<u16, Door>,
 }
@@ -40,6 +42,13 @@ impl Heat {
         match self {
             Heat::Times(times) => heat.fill(*times),
             Heat::Drawn(rng) => heat.iter_mut().for_each(|h| *h = rng.below(40) as u8),
+        }
+    }
+    /// How often a block of single instructions has to be missed.
+    fn patience(&mut self) -> u8 {
+        match self {
+            Heat::Times(times) => (*times).min(2),
+            Heat::Drawn(rng) => rng.below(3) as u8,
         }
     }
 }
@@ -113,7 +122,7 @@ impl Tier {
             let mut heat = Box::new([0; WORDS]);
             self.threshold.cool(&mut heat[..]);
             let entries = Box::new([self.stubs.no_block as u32; WORDS]);
-            let page = Page { entries, heat, doors: BTreeMap::new() };
+            let page = Page { entries, heat, singles: BTreeMap::new(), doors: BTreeMap::new() };
             self.tables.push(page.entries.as_ptr());
             self.pages.push(page);
         }
@@ -131,10 +140,47 @@ impl Tier {
             page.heat[word] -= 1;
             return None;
         }
-        self.translate(code, env, id, (cia & 0xFFC) as u32)
+        let offset = (cia & 0xFFC) as u32;
+        let place = self.translate(code, env, id, offset, emit::block)?;
+        self.pages[id as usize].entries[word] = place as u32;
+        Some(place)
+    }
+    /// The place of the block of single instructions at `cia`, for the rest of a
+    /// budget, made if it was missed before.
+    fn single(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, cia: u64) -> Option<usize> {
+        let offset = (cia & 0xFFC) as u32;
+        let patience = self.threshold.patience();
+        let (missed, place) = self.pages[id as usize].singles.entry(offset as u16).or_default();
+        if place.is_some() {
+            return *place;
+        }
+        *missed += 1;
+        if *missed <= patience {
+            return None;
+        }
+        let place = self.translate(code, env, id, offset, emit::singles)?;
+        self.pages[id as usize].singles.insert(offset as u16, (0, Some(place)));
+        Some(place)
     }
 
-    fn translate(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, offset: u32) -> Option<usize> {
+    /// The same, and the block that was too long leads there from now on.
+    fn linked_single(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, cia: u64) -> Option<usize> {
+        let (site, evictions) = (self.frame.site as usize, self.evictions);
+        let place = self.single(code, env, id, cia)?;
+        if site != 0 && evictions == self.evictions {
+            self.link(site, place);
+        }
+        Some(place)
+    }
+
+    fn translate(
+        &mut self,
+        code: &CodeCache,
+        env: &Env<'_>,
+        id: u32,
+        offset: u32,
+        block: emit::Translate,
+    ) -> Option<usize> {
         self.rows.scan(offset, |at| code.word(env.mem, id, at), &mut self.ops);
         if self.ops.is_empty() {
             return None;
@@ -143,11 +189,11 @@ impl Tier {
             self.evict();
         }
         let place = self.buffer.used();
-        let entries = &mut self.pages[id as usize].entries;
+        let entries = &self.pages[id as usize].entries;
         let view_shift = self.frame.view_shift;
         loop {
             self.asm.restart(place);
-            emit::block(&self.rows, &mut self.asm, &self.stubs, view_shift, (id, &entries[..]), &self.ops);
+            block(&self.rows, &mut self.asm, &self.stubs, view_shift, (id, &entries[..]), &self.ops);
             if self.asm.bytes().len() <= self.largest || self.ops.len() == 1 {
                 break;
             }
@@ -155,7 +201,6 @@ impl Tier {
             self.ops.truncate(self.ops.len() / 2);
         }
         self.buffer.append(self.asm.bytes());
-        entries[offset as usize >> 2] = place as u32;
         serialize();
         Some(place)
     }
@@ -167,6 +212,7 @@ impl Tier {
         let none = self.stubs.no_block as u32;
         for page in &mut self.pages {
             page.entries.fill(none);
+            page.singles.clear();
             page.doors.clear();
         }
     }
@@ -233,17 +279,17 @@ impl Tier {
 
 impl Translator for Tier {
     fn execute(&mut self, cpu: &mut Cpu, env: &mut Env<'_>, code: &CodeCache, page: u32) -> Progress {
-        let (mut id, mut site, mut far) = (page, 0, false);
+        let (mut id, mut site, mut far, mut single) = (page, 0, false, None);
         loop {
             // The run loop may want to look after the next instruction.
             if self.follow_page_size(cpu) {
-                site = 0;
+                (site, single) = (0, None);
             }
             if cpu.retired >= cpu.micro.stop_at() {
                 return Progress::Interpret { page: id, whole: true };
             }
             let evictions = self.evictions;
-            let Some(place) = self.block(code, env, id, cpu.cia) else {
+            let Some(place) = single.take().or_else(|| self.block(code, env, id, cpu.cia)) else {
                 return Progress::Interpret { page: id, whole: false };
             };
             // After an eviction the jump is gone.
@@ -264,7 +310,12 @@ impl Translator for Tier {
             id = self.frame.page;
             (site, far) = (0, exit == Exit::Far);
             match exit {
-                Exit::TooLong => return Progress::Interpret { page: id, whole: true },
+                Exit::TooLong => {
+                    single = self.linked_single(code, env, id, cpu.cia);
+                    if single.is_none() {
+                        return Progress::Interpret { page: id, whole: true };
+                    }
+                }
                 Exit::NoBlock => site = self.frame.site as usize,
                 _ => {
                     if far {
@@ -285,6 +336,7 @@ impl Translator for Tier {
     fn forget(&mut self, page: u32) {
         if let Some(page) = self.pages.get_mut(page as usize) {
             page.entries.fill(self.stubs.no_block as u32);
+            page.singles.clear();
             let doors = std::mem::take(&mut page.doors);
             doors.values().for_each(|door| self.buffer.patch(door.key, Door::CLOSED));
             if !doors.is_empty() {

@@ -30,6 +30,8 @@ pub enum Cold {
     Edge { hole: Hole, rest: u32, state: State, to: Label },
     /// The budget does not suffice for another turn of the loop.
     TooLong { hole: Hole, state: State },
+    /// It is used up before the instruction at `offset`.
+    UsedUp { hole: Hole, offset: u32, state: State },
     /// The fetch view has to be asked for the instruction behind `offset`.
     Refetch { holes: [Hole; 2], offset: u32, rest: u32, state: State },
     /// A jump to a block that does not exist yet.
@@ -198,7 +200,7 @@ impl Block<'_> {
                 return;
             }
             let hole = self.asm.jmp_hole();
-            self.forward.push(Forward { to, hole, rest: (to - self.index - 1) as u32, state: self.state() });
+            self.forward.push(Forward { to, hole, rest: self.skipped(to), state: self.state() });
         } else if self.leads_back(target) {
             self.close(rest);
         } else {
@@ -238,7 +240,7 @@ impl Block<'_> {
         let (rest, state) = (self.behind, self.state());
         if let Some(to) = self.within(target) {
             let hole = self.asm.jcc_hole(cond);
-            self.forward.push(Forward { to, hole, rest: (to - self.index - 1) as u32, state });
+            self.forward.push(Forward { to, hole, rest: self.skipped(to), state });
         } else if self.leads_back(target) {
             if rest == 0 && whole {
                 // The loop goes straight on; the way out is the branch.
@@ -426,6 +428,14 @@ impl Block<'_> {
                     self.store_state(&state);
                     self.too_long();
                 }
+                Cold::UsedUp { hole, offset, state } => {
+                    self.asm.fill(hole);
+                    self.refund(1);
+                    self.store_state(&state);
+                    self.asm.mov_imm(Reg::RAX, u64::from(offset));
+                    self.asm.mov_imm(Reg::RCX, 0);
+                    self.asm.jmp(self.stubs.too_long);
+                }
                 Cold::Refetch { holes, offset, rest, state } => {
                     holes.into_iter().for_each(|hole| self.asm.fill(hole));
                     self.refund(rest);
@@ -455,9 +465,24 @@ impl Block<'_> {
     }
     /// The block has more instructions than may be executed.
     pub(super) fn too_long(&mut self) {
+        self.refund(self.ops.len() as u32);
+        // To be linked to the same block instruction by instruction.
+        let site = self.asm.jmp_hole();
+        self.asm.fill(site);
         self.asm.mov_imm(Reg::RAX, u64::from(self.ops[0].offset));
-        self.asm.mov_imm(Reg::RCX, self.ops.len() as u64);
+        self.asm.mov_imm(Reg::RCX, site.0 as u64);
         self.asm.jmp(self.stubs.too_long);
+    }
+    /// In a block of single instructions: may one more be executed?
+    pub(super) fn one_more(&mut self) {
+        self.asm.alu_imm(Alu::Sub, Size::Q, Reg::R14, 1);
+        let hole = self.asm.jcc_hole(Cond::Sign);
+        self.cold.push(Cold::UsedUp { hole, offset: self.op.offset, state: self.state() });
+        self.new_flags = None;
+    }
+    /// Instructions between this one and a later one that are not executed, but paid for.
+    fn skipped(&self, to: usize) -> u32 {
+        if self.single { 0 } else { (to - self.index - 1) as u32 }
     }
     fn edge(&mut self, hole: Hole, rest: u32, state: &State, to: Label) {
         let (place, to) = match to {

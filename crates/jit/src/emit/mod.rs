@@ -49,6 +49,9 @@ pub const LARGEST: usize = 128 << 10;
 /// to be a call of the interpreter's function.
 type Emit = fn(&mut Block<'_>, Word) -> bool;
 
+/// [`block`] or [`singles`].
+pub type Translate = fn(&Rows, &mut Asm, &Stubs, u32, (u32, &[u32]), &[Op]);
+
 /// What is known of a row of the instruction table.
 #[derive(Clone, Copy)]
 struct Row {
@@ -222,6 +225,9 @@ pub struct Block<'a> {
     straddles: Option<Straddle>,
     /// MSR bits that are known to be set.
     facilities: u64,
+    /// Every instruction is paid for alone: the rest of a budget that does not
+    /// suffice for the whole block.
+    single: bool,
     /// Control does not go on behind this instruction.
     ended: bool,
     /// A branch leads back to the start. Then the block is emitted twice, and
@@ -304,6 +310,17 @@ fn unneeded(uses: &[Use]) -> Vec<u64> {
     unneeded
 }
 
+/// The same, but control can leave before each instruction: for the rest of a
+/// budget that does not suffice for the block.
+pub fn singles(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, page: (u32, &[u32]), ops: &[Op]) {
+    let mut block = Block::new(rows, asm, stubs, view_shift, page, ops);
+    block.single = true;
+    block.next = vec![[NEVER; NUMBERS]; ops.len()];
+    block.unneeded = vec![0; ops.len()];
+    block.copy(rows);
+    block.finish();
+}
+
 impl<'a> Block<'a> {
     fn new(
         rows: &'a Rows,
@@ -327,6 +344,7 @@ impl<'a> Block<'a> {
             op: ops[0],
             index: 0,
             behind: 0,
+            single: false,
             overwritten: false,
             regs: Regs::default(),
             compares: Default::default(),
@@ -382,9 +400,13 @@ impl<'a> Block<'a> {
             return Use::default();
         }
         (self.op, self.index) = (self.ops[index], index);
-        self.behind = (self.ops.len() - 1 - index) as u32;
-        self.overwritten = self.ops.get(index + 1).is_some_and(|next| rows.overwrites(self.op, *next));
+        self.behind = if self.single { 0 } else { (self.ops.len() - 1 - index) as u32 };
+        self.overwritten =
+            !self.single && self.ops.get(index + 1).is_some_and(|next| rows.overwrites(self.op, *next));
         self.join();
+        if self.single {
+            self.one_more();
+        }
         self.flags = self.new_flags.take();
         (self.written, self.asked) = (0, 0);
         (self.access, self.derived) = (None, None);
