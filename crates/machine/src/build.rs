@@ -101,3 +101,29 @@ impl Machine {
         Ok(Machine::assemble(config, platform, layout, mem, kernel.entry))
     }
 }
+
+#[cfg(test)]
+impl Machine {
+    /// One CPU, no adapter, and these bytes from address 0 on.
+    pub(crate) fn bare(bytes: Vec<u8>) -> Machine {
+        use crate::kernel::{KernelImage, Segment, Symbols};
+        let size = bytes.len() as u64;
+        let kernel = KernelImage {
+            segments: vec![Segment { ra: 0, bytes, size }],
+            entry: 0,
+            end: size,
+            symbols: Symbols::default(),
+            banner: String::new(),
+        };
+        let config = MachineConfig {
+            cpus: 1,
+            memory: 256 << 20,
+            cmdline: String::new(),
+            seed: 1,
+            quantum: DEFAULT_QUANTUM,
+            initrd: vec![],
+            adapters: vec![],
+        };
+        Machine::new(config, &kernel).expect("a machine")
+    }
+}
