@@ -47,7 +47,7 @@ impl Heat {
     /// How often a block of single instructions has to be missed.
     fn patience(&mut self) -> u8 {
         match self {
-            Heat::Times(times) => (*times).min(2),
+            Heat::Times(times) => (*times).min(6),
             Heat::Drawn(rng) => rng.below(3) as u8,
         }
     }

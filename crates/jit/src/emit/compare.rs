@@ -101,7 +101,7 @@ impl Block<'_> {
     }
     /// CR fields that a later instruction sets before anybody asks for them.
     fn rewritten(&self) -> u8 {
-        self.dead.get(self.index).copied().unwrap_or(0)
+        self.ahead.dead[self.index]
     }
 
     /// Stores the order that the host's flags hold to a CR field. The flags stay.

@@ -1,7 +1,7 @@
 //! Which instructions leave the condition register alone, so that a call of
 //! their function need not bring it up to date and read it back.
 
-use isa::{Group, OpId, Word};
+use isa::{Group, Word};
 
 /// Loads and stores that say in CR0 how they ended.
 const CONDITIONAL: &[&str] = &["stbcx", "sthcx", "stwcx", "stdcx", "stqcx", "paste"];
@@ -14,23 +14,47 @@ const COMPARES: &[&str] = &["cmp", "tdiv", "tsqrt", "tstdc", "mcrfs", "bcd"];
 /// XER, the other register that emitted code keeps something of.
 const XER: usize = 1;
 
-/// True if the meaning of `word`, of row `id`, neither reads nor writes CR
-/// and does not write XER. False says nothing.
-pub fn untouched(id: OpId, word: Word) -> bool {
-    let row = isa::rows()[id.0 as usize];
+/// Which words of a row leave CR and XER alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untouched {
+    Always,
+    Never,
+    UnlessRecording,
+    UnlessXer,
+}
+
+/// The words of row `row` whose meaning neither reads nor writes CR and does
+/// not write XER. Of others nothing is said.
+pub fn untouched_by(row: &isa::Row) -> Untouched {
     let compares = || COMPARES.iter().any(|part| row.name.contains(part));
-    match row.group {
+    let always = match row.group {
         Group::Ldst => !CONDITIONAL.contains(&row.name),
-        Group::Float => !word.rc() && !compares(),
+        Group::Float if compares() => false,
+        Group::Float => return Untouched::UnlessRecording,
         Group::Vmx | Group::Vsx => !compares(),
-        Group::System => SYSTEM.contains(&row.name) || row.name == "mtspr" && word.spr() != XER,
+        Group::System if row.name == "mtspr" => return Untouched::UnlessXer,
+        Group::System => SYSTEM.contains(&row.name),
         Group::Fixed | Group::Branch => false,
+    };
+    if always { Untouched::Always } else { Untouched::Never }
+}
+
+impl Untouched {
+    /// Whether `word` is one of them.
+    pub fn holds(self, word: Word) -> bool {
+        match self {
+            Untouched::Always => true,
+            Untouched::Never => false,
+            Untouched::UnlessRecording => !word.rc(),
+            Untouched::UnlessXer => word.spr() != XER,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use isa::OpId;
     use cpu::env::NoPlatform;
     use cpu::{Cpu, Env, msr};
     use fabric::hash::state_hash;
@@ -57,7 +81,7 @@ mod tests {
             for _ in 0..40 {
                 let (id, word) = (OpId(n as u16), Word(row.value | rng.next_u64() as u32 & !row.mask));
                 let (seed, cr) = (rng.next_u64(), rng.next_u64() as u32);
-                if !untouched(id, word) {
+                if !untouched_by(row).holds(word) {
                     continue;
                 }
                 let run = |cr: u32| {

@@ -48,7 +48,7 @@ fn asks_for_a_bit(ops: &[Op], i: usize) -> bool {
 
 /// The instructions of a block, one bit each, that are branches to convert.
 pub fn conversions(ops: &[Op]) -> u64 {
-    let leads = |op: &Op, to: &Op| branch::way(op.id, op.word, op.offset).forward == Some(to.offset);
+    let leads = |op: &Op, to: &Op| op.way.forward == Some(to.offset);
     (0..ops.len().saturating_sub(2))
         .filter(|&i| {
             let (this, next, behind) = (&ops[i], &ops[i + 1], &ops[i + 2]);
@@ -65,7 +65,7 @@ pub fn conversions(ops: &[Op]) -> u64 {
 impl Block<'_> {
     /// Whether the branch being emitted is one of [`conversions`].
     pub(super) fn converts(&self) -> bool {
-        self.conversions >> self.index & 1 != 0
+        self.ahead.conversions >> self.index & 1 != 0
     }
     /// The next instruction is executed unless `w`, the branch being emitted, is taken.
     pub(super) fn convert(&mut self, w: Word) {

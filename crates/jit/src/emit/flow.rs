@@ -142,7 +142,7 @@ impl Block<'_> {
             return;
         }
         let (back, rest, after) = (self.asm.here(), self.behind + 1, self.state());
-        let leaves = self.plan.is_live(self.index);
+        let leaves = self.plan().is_live(self.index);
         let call = Call { holes, straddles, op: self.op, rest, back, after, access, leaves };
         self.cold.push(Cold::Call(Box::new(call)));
     }

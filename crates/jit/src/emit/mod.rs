@@ -31,7 +31,9 @@ mod vldst;
 use crate::asm::{Alu, Asm, Cond, Reg, Size};
 use crate::fpu::{Looks, Slots, looks};
 use crate::stubs::Stubs;
+use branch::Way;
 use compare::{Compares, Flags};
+use condition::Untouched;
 use flow::{Cold, Forward, Straddle};
 use isa::{Group, OpId, Word};
 use regs::{NEVER, NUMBERS, NextRead, POOL, Regs, State};
@@ -62,6 +64,7 @@ struct Row {
     looks: Looks,
     /// If it is recorded there, with which operands.
     slots: Slots,
+    untouched: Untouched,
 }
 
 /// Rows after which the run loop looks, or that usually branch.
@@ -81,6 +84,7 @@ pub struct Op {
     id: OpId,
     /// In the page. Offsets ascend in a block.
     offset: u32,
+    way: Way,
 }
 
 /// The instruction table as seen from here.
@@ -114,6 +118,7 @@ impl Rows {
                 ends: ENDS.contains(&row.name),
                 looks: looks(row, scalar.is_some(), vector),
                 slots: scalar.map_or(0, |(_, slots, _)| *slots),
+                untouched: condition::untouched_by(row),
             }
         };
         Rows(isa::rows().iter().map(row).collect())
@@ -137,11 +142,11 @@ impl Rows {
         while at < 0x1000 && ops.len() < LONGEST {
             let Some(word) = word(at) else { return };
             let Some(id) = isa::decode(word.0) else { return };
-            ops.push(Op { word, id, offset: at });
+            let way = branch::way(id, word, at);
+            ops.push(Op { word, id, offset: at, way });
             if self.0[id.0 as usize].ends {
                 return;
             }
-            let way = branch::way(id, word, at);
             if let Some(target) = way.forward {
                 reached[target as usize >> 8] |= 1 << (target >> 2 & 63);
             }
@@ -186,10 +191,11 @@ pub struct Block<'a> {
     ops: &'a [Op],
     entry: usize,
     rows: &'a Rows,
-    /// Branches, one bit for each instruction, that become conditional moves;
-    /// the next instruction was emitted together with its branch.
-    conversions: u64,
+    /// The next instruction was emitted together with its branch.
     consumed: bool,
+    ahead: &'a Ahead,
+    /// Accesses share probes as planned.
+    shares: bool,
     /// The instruction being emitted, and its place in `ops`.
     op: Op,
     index: usize,
@@ -204,18 +210,9 @@ pub struct Block<'a> {
     /// CR fields that this instruction sets by a compare, and asks for.
     written: u8,
     asked: u8,
-    /// By instruction: when each GPR is read next, and which CR fields are set
-    /// again before anybody asks for them.
     /// What this instruction says of itself.
     access: Option<Access>,
     derived: Option<(usize, usize, i32)>,
-    plan: Plan,
-    /// The block uses more registers than there are to hold them.
-    crowded: bool,
-    next: Vec<NextRead>,
-    dead: Vec<u8>,
-    /// GPRs, one bit each, that are set again before anybody needs them.
-    unneeded: Vec<u64>,
     cold: Vec<Cold>,
     forward: Vec<Forward>,
     /// Left by the instruction before, and by this one.
@@ -243,32 +240,52 @@ pub struct Block<'a> {
 /// Emits the block `ops` of a page: its number and its code places.
 pub fn block(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, page: (u32, &[u32]), ops: &[Op]) {
     let entry = asm.here();
-    let loops = ops.iter().any(|op| branch::way(op.id, op.word, op.offset).back == Some(ops[0].offset));
-    let mut dry = Block::new(rows, asm, stubs, view_shift, page, ops);
-    let conversions = convert::conversions(ops);
-    dry.conversions = conversions;
-    dry.next = vec![[NEVER; NUMBERS]; ops.len()];
-    dry.unneeded = vec![0; ops.len()];
+    let loops = ops.iter().any(|op| op.way.back == Some(ops[0].offset));
+    let mut blank = Ahead::blank(ops.len());
+    blank.conversions = convert::conversions(ops);
+    let mut dry = Block::new(rows, asm, stubs, view_shift, page, ops, &blank);
     let mut uses: Vec<Use> = (0..ops.len()).map(|index| dry.instruction(rows, index)).collect();
-    let plan = share::plan(ops, &uses);
-    plan.note(&mut uses);
-    let (next, dead) = foresight(&uses, loops);
-    let unneeded = unneeded(&uses);
-    let used = uses.iter().fold(0, |all, using| all | using.reads | using.writes);
-    let crowded = used.count_ones() as usize > POOL.len();
-    for (keeps_around, plan) in [(true, &plan), (false, &plan), (false, &Plan::default())] {
+    let ahead = Ahead::of(ops, &mut uses, loops, blank.conversions);
+    for (keeps_around, shares) in [(true, true), (false, true), (false, false)] {
         asm.restart(entry);
-        let mut block = Block::new(rows, asm, stubs, view_shift, page, ops);
-        block.conversions = conversions;
-        (block.next, block.dead) = (next.clone(), dead.clone());
-        block.unneeded.clone_from(&unneeded);
-        block.plan.clone_from(plan);
-        block.crowded = crowded;
-        (block.loops, block.keeps_around) = (loops, keeps_around);
+        let mut block = Block::new(rows, asm, stubs, view_shift, page, ops, &ahead);
+        (block.loops, block.keeps_around, block.shares) = (loops, keeps_around, shares);
         block.whole(rows);
         if !block.mismatch {
             return;
         }
+    }
+}
+
+/// What is known of a block before it is emitted.
+#[derive(Default)]
+struct Ahead {
+    /// By instruction: when each GPR is read next, and which CR fields are set
+    /// again before anybody asks for them.
+    next: Vec<NextRead>,
+    dead: Vec<u8>,
+    /// GPRs, one bit each, that are set again before anybody needs them.
+    unneeded: Vec<u64>,
+    plan: Plan,
+    /// Branches, one bit for each instruction, that become conditional moves.
+    conversions: u64,
+    /// The block uses more registers than there are to hold them.
+    crowded: bool,
+}
+
+impl Ahead {
+    /// Nothing is known of a block of so many instructions.
+    fn blank(ops: usize) -> Ahead {
+        let (next, dead, unneeded) = (vec![[NEVER; NUMBERS]; ops], vec![0; ops], vec![0; ops]);
+        Ahead { next, dead, unneeded, ..Ahead::default() }
+    }
+    fn of(ops: &[Op], uses: &mut [Use], loops: bool, conversions: u64) -> Ahead {
+        let plan = share::plan(ops, uses);
+        plan.note(uses);
+        let (next, dead) = foresight(uses, loops);
+        let used = uses.iter().fold(0, |all, using| all | using.reads | using.writes);
+        let crowded = used.count_ones() as usize > POOL.len();
+        Ahead { next, dead, unneeded: unneeded(uses), plan, conversions, crowded }
     }
 }
 
@@ -313,10 +330,9 @@ fn unneeded(uses: &[Use]) -> Vec<u64> {
 /// The same, but control can leave before each instruction: for the rest of a
 /// budget that does not suffice for the block.
 pub fn singles(rows: &Rows, asm: &mut Asm, stubs: &Stubs, view_shift: u32, page: (u32, &[u32]), ops: &[Op]) {
-    let mut block = Block::new(rows, asm, stubs, view_shift, page, ops);
+    let ahead = Ahead::blank(ops.len());
+    let mut block = Block::new(rows, asm, stubs, view_shift, page, ops, &ahead);
     block.single = true;
-    block.next = vec![[NEVER; NUMBERS]; ops.len()];
-    block.unneeded = vec![0; ops.len()];
     block.copy(rows);
     block.finish();
 }
@@ -329,6 +345,7 @@ impl<'a> Block<'a> {
         view_shift: u32,
         (page, entries): (u32, &'a [u32]),
         ops: &'a [Op],
+        ahead: &'a Ahead,
     ) -> Block<'a> {
         Block {
             entry: asm.here(),
@@ -339,8 +356,9 @@ impl<'a> Block<'a> {
             view_shift,
             ops,
             rows,
-            conversions: 0,
             consumed: false,
+            ahead,
+            shares: false,
             op: ops[0],
             index: 0,
             behind: 0,
@@ -353,11 +371,6 @@ impl<'a> Block<'a> {
             asked: 0,
             access: None,
             derived: None,
-            plan: Plan::default(),
-            crowded: false,
-            next: vec![],
-            dead: vec![],
-            unneeded: vec![],
             cold: vec![],
             forward: vec![],
             flags: None,
@@ -371,6 +384,12 @@ impl<'a> Block<'a> {
             keeps_around: false,
             mismatch: false,
         }
+    }
+
+    /// What accesses share; nothing where that was given up.
+    fn plan(&self) -> &'a Plan {
+        const NOTHING: &Plan = &Plan::nothing();
+        if self.shares { &self.ahead.plan } else { NOTHING }
     }
 
     fn whole(&mut self, rows: &Rows) {
@@ -411,7 +430,7 @@ impl<'a> Block<'a> {
         (self.written, self.asked) = (0, 0);
         (self.access, self.derived) = (None, None);
         let Op { word, id, .. } = self.op;
-        if touches_cr(id, word) {
+        if touches_cr(rows.0[id.0 as usize], id, word) {
             self.settle(u8::MAX);
         }
         self.keep_few();
@@ -422,16 +441,16 @@ impl<'a> Block<'a> {
         if call {
             self.settle(u8::MAX);
             self.store_state(&self.state());
-            self.call(self.op, self.behind + 1, condition::untouched(id, word));
+            self.call(self.op, self.behind + 1, rows.0[id.0 as usize].untouched.holds(word));
             self.regs.held = Default::default();
             self.new_flags = None;
-            self.mismatch |= self.plan.is_live(index);
+            self.mismatch |= self.plan().is_live(index);
         }
         self.end_shares();
         let Regs { reads, writes, .. } = self.regs;
         let branch = isa::rows()[id.0 as usize].group == Group::Branch;
         let leaves = call || branch || self.cold.len() > ways_out;
-        debug_assert!(!leaves || self.unneeded[index] == 0, "what an instruction needs was foreseen");
+        debug_assert!(!leaves || self.ahead.unneeded[index] == 0, "what an instruction needs was foreseen");
         let Block { written, asked, access, derived, .. } = *self;
         Use { reads, writes, written, asked, call, leaves, access, derived }
     }
@@ -448,7 +467,6 @@ impl<'a> Block<'a> {
 
 /// Whether CR fields have to be in memory before the instruction is emitted.
 /// Emitters of fixed-point instructions and branches see to it themselves.
-fn touches_cr(id: OpId, word: Word) -> bool {
-    !matches!(isa::rows()[id.0 as usize].group, Group::Fixed | Group::Branch)
-        && !condition::untouched(id, word)
+fn touches_cr(row: Row, id: OpId, word: Word) -> bool {
+    !matches!(isa::rows()[id.0 as usize].group, Group::Fixed | Group::Branch) && !row.untouched.holds(word)
 }

@@ -131,8 +131,12 @@ impl From<Operand> for Rm {
 const SOON: usize = 3;
 
 /// The numbers of the GPRs of a set.
-pub fn bits(gprs: u64) -> impl Iterator<Item = usize> {
-    (0..NUMBERS).filter(move |gpr| gprs >> gpr & 1 != 0)
+pub fn bits(mut gprs: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (gprs != 0).then(|| gprs.trailing_zeros() as usize);
+        gprs &= gprs.wrapping_sub(1);
+        lowest
+    })
 }
 /// The same with one GPR for each register.
 pub fn without_aliases(held: &Held) -> Held {
@@ -180,7 +184,7 @@ impl Block<'_> {
     /// Takes 1 from CTR; the host's flags are those of the result. In memory if
     /// no host register holds it and others are in demand.
     pub(super) fn decrement_ctr(&mut self) {
-        if !self.holds(CTR) && self.crowded {
+        if !self.holds(CTR) && self.ahead.crowded {
             self.regs.reads |= 1 << CTR;
             self.regs.writes |= 1 << CTR;
             return self.asm.alu_mem_imm(Alu::Sub, Size::Q, home(CTR), 1);
@@ -195,7 +199,7 @@ impl Block<'_> {
     /// register holds it and it is not needed again soon.
     pub(super) fn operand(&mut self, gpr: usize) -> Operand {
         let held = self.holds(gpr);
-        let next = self.next.get(self.index + 1).map_or(NEVER, |next| next[gpr]);
+        let next = self.ahead.next.get(self.index + 1).map_or(NEVER, |next| next[gpr]);
         if held || usize::from(next) <= self.index + SOON {
             return Operand::Reg(self.get(gpr));
         }
@@ -252,7 +256,7 @@ impl Block<'_> {
     /// A slot that this instruction does not use: that of the target, an empty
     /// one, or the one whose value is read last. Leaves the flags and RAX, RCX, RDX.
     fn take(&mut self, target: u64) -> usize {
-        let (next, needed) = (&self.next[self.index], !self.unneeded[self.index]);
+        let (next, needed) = (&self.ahead.next[self.index], !self.ahead.unneeded[self.index]);
         let is_target = |held: Slot| target != 0 && held.gprs == target;
         let free = (0..POOL.len()).filter(|&slot| !self.regs.pinned[slot] && !keeps(&self.compares, slot));
         let slot = free

@@ -9,7 +9,7 @@
 //! out of the block, and the next one probes anew.
 
 use super::regs::{self, NUMBERS};
-use super::{Block, Op, Use, branch};
+use super::{Block, Op, Use};
 use isa::Group;
 
 /// Most addresses that are kept at once.
@@ -90,6 +90,8 @@ impl Party {
 struct Scan {
     sums: [Sum; 32],
     roots: u32,
+    /// Instructions, one bit each, that a branch leads to.
+    reached: u64,
     parties: Vec<Party>,
 }
 
@@ -105,7 +107,10 @@ impl Scan {
     }
     /// Control may come to instruction `to` from branches before it.
     fn join(&mut self, ops: &[Op], uses: &[Use], to: usize) {
-        let leads = |op: &Op| branch::way(op.id, op.word, op.offset).forward == Some(ops[to].offset);
+        if self.reached >> to & 1 == 0 {
+            return;
+        }
+        let leads = |op: &Op| op.way.forward == Some(ops[to].offset);
         let Some(from) = ops[..to].iter().position(leads) else { return };
         let skipped = &uses[from + 1..to];
         self.unknown(skipped.iter().fold(0, |all, using| all | using.writes));
@@ -151,10 +156,15 @@ impl Scan {
     }
 }
 
+fn reached(ops: &[Op]) -> u64 {
+    let place = |to| ops.binary_search_by_key(&to, |op| op.offset).ok();
+    ops.iter().filter_map(|op| place(op.way.forward?)).fold(0, |all, at| all | 1 << at)
+}
+
 /// Which accesses of a block share probes, as a first pass over it saw them.
 pub fn plan(ops: &[Op], uses: &[Use]) -> Plan {
     let sums = std::array::from_fn(|gpr| Sum { root: gpr as u32, plus: 0 });
-    let mut scan = Scan { sums, roots: 32, parties: vec![] };
+    let mut scan = Scan { sums, roots: 32, reached: reached(ops), parties: vec![] };
     for (index, (op, using)) in ops.iter().zip(uses).enumerate() {
         scan.join(ops, uses, index);
         scan.step(index, op, using);
@@ -171,6 +181,10 @@ pub fn plan(ops: &[Op], uses: &[Use]) -> Plan {
 }
 
 impl Plan {
+    /// Nothing is shared.
+    pub const fn nothing() -> Plan {
+        Plan { roles: vec![], live: 0 }
+    }
     fn admit(&mut self, party: &Party, number: usize) {
         let (from, to) = (party.low as i32, party.high as i32);
         for &(index, at) in &party.members {
@@ -203,7 +217,7 @@ impl Block<'_> {
     /// The role of the instruction being emitted, which makes `access`.
     pub(super) fn role(&mut self, access: Access) -> Role {
         self.access = Some(access);
-        self.plan.role(self.index)
+        self.plan().role(self.index)
     }
     /// GPR `gpr` takes GPR `from` plus a constant.
     pub(super) fn derives(&mut self, gpr: usize, from: usize, plus: i32) {
@@ -211,7 +225,7 @@ impl Block<'_> {
     }
     /// Gives up what is not needed behind this instruction.
     pub(super) fn end_shares(&mut self) {
-        if !self.plan.is_live(self.index) {
+        if !self.plan().is_live(self.index) {
             self.regs.forget(regs::SHARED.fold(0, |all, number| all | 1 << number));
         }
     }
