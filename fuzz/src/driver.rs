@@ -157,7 +157,9 @@ impl Session<'_> {
         );
         let Some(path) = &self.options.ledger else { return Ok(()) };
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-        writeln!(file, "{name},{seed},{cpu:.0},{done},{reached},{}", u8::from(!sound))
+        // At once: several runs may append to one ledger.
+        let line = format!("{name},{seed},{cpu:.0},{done},{reached},{}\n", u8::from(!sound));
+        file.write_all(line.as_bytes())
     }
 
     /// Whether the floors of the target were reached; `replayed` counters by seeds and corpus alone.

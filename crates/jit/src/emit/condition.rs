@@ -54,12 +54,12 @@ impl Untouched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use isa::OpId;
     use cpu::env::NoPlatform;
     use cpu::{Cpu, Env, msr};
     use fabric::hash::state_hash;
     use fabric::memory::Store;
     use fabric::{GuestMemory, Rng};
+    use isa::OpId;
 
     /// A state with a given CR; the rest comes from the seed.
     fn state(seed: u64, cr: u32) -> Cpu {
