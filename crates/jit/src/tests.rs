@@ -67,8 +67,9 @@ fn tight(rng: &mut Rng) -> u32 {
     row.value | bits & !row.mask
 }
 
-/// A branch on one bit over one instruction, near a compare at times.
-fn bit_test(rng: &mut Rng) -> Vec<u32> {
+/// A branch over one instruction, on one bit or a compare, at times with
+/// accesses about it whose base the instruction moves.
+fn skip_one(rng: &mut Rng) -> Vec<u32> {
     let mut gpr = || 1 + rng.below(7);
     let (a, b, c, d) = (gpr(), gpr(), gpr(), gpr());
     let skipped = [
@@ -81,13 +82,29 @@ fn bit_test(rng: &mut Rng) -> Vec<u32> {
         format!("rlwinm r{a},r{b},7,3,29"),
         format!("extsw r{a},r{b}"),
     ];
-    let test = format!("andi. r{d},r{b},{}", 1 << rng.below(16));
-    let branch = format!("bc {},2,8", [4, 12][rng.below(2) as usize]);
-    let skipped = &skipped[rng.below(8) as usize];
-    let again = format!("cmpi cr0,1,r{d},1");
-    let texts = [test, branch, skipped.clone(), again];
-    let words = texts.iter().map(|text| isa::assemble(text, 0).unwrap_or_else(|e| panic!("{text}: {e}")));
-    words.take(3 + rng.below(2) as usize).collect()
+    let test = match rng.below(2) {
+        0 => format!("andi. r{d},r{b},{}", 1 << rng.below(16)),
+        _ => format!("cmpi cr0,1,r{b},{}", rng.below(2)),
+    };
+    let branch = format!("bc {},{},8", [4, 12][rng.below(2) as usize], rng.below(3));
+    let texts = match rng.below(3) {
+        0 => vec![test, branch, skipped[rng.below(8) as usize].clone(), format!("cmpi cr0,1,r{d},1")],
+        1 => vec![test, branch, skipped[rng.below(8) as usize].clone()],
+        _ => {
+            let near = |rng: &mut Rng| 8 * rng.below(4);
+            let access = ["ld", "std"][rng.below(2) as usize];
+            let (first, last) = (near(rng), near(rng));
+            vec![
+                format!("{access} r{c},{first}(r{a})"),
+                test,
+                branch,
+                format!("addi r{a},r{a},8"),
+                format!("{access} r{d},{last}(r{a})"),
+            ]
+        }
+    };
+    let word = |text: &String| isa::assemble(text, 0).unwrap_or_else(|e| panic!("{text}: {e}"));
+    texts.iter().map(word).collect()
 }
 
 /// A word of a random row; loads and stores stay near their base, branches
@@ -212,7 +229,7 @@ fn compare(seed: u64, make: fn(Threshold) -> Box<dyn Translator>) -> Result<(), 
         if seed % 4 < 2 {
             program.extend(words(&mut rng));
         } else if rng.below(24) == 0 {
-            program.extend(bit_test(&mut rng));
+            program.extend(skip_one(&mut rng));
         } else {
             program.push(tight(&mut rng));
         }
