@@ -149,13 +149,12 @@ impl Tier {
     /// budget, made if it was missed before.
     fn single(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, cia: u64) -> Option<usize> {
         let offset = (cia & 0xFFC) as u32;
-        let patience = self.threshold.patience();
         let (missed, place) = self.pages[id as usize].singles.entry(offset as u16).or_default();
         if place.is_some() {
             return *place;
         }
         *missed += 1;
-        if *missed <= patience {
+        if *missed <= self.threshold.patience() {
             return None;
         }
         let place = self.translate(code, env, id, offset, emit::singles)?;

@@ -2,7 +2,7 @@
 //! is not stored: its operands are kept in host registers, and it is made from
 //! them where somebody asks for it or control leaves the block.
 
-use super::regs::{ASKED, POOL};
+use super::regs::{ASKED, POOL, slot_of};
 use super::{Block, convert};
 use crate::asm::{Alu, Cond, Reg, Size};
 use crate::frame::place;
@@ -61,9 +61,9 @@ pub struct Flags {
     pub signed: bool,
 }
 
-/// The slot of a register of the pool.
+/// The slot of a register of the pool, as a compare keeps it.
 fn slot(reg: Reg) -> Option<u8> {
-    POOL.iter().position(|r| *r == reg).map(|slot| slot as u8)
+    slot_of(reg).map(|slot| slot as u8)
 }
 
 impl Block<'_> {
@@ -123,10 +123,11 @@ impl Block<'_> {
         if !record {
             return;
         }
-        if !self.keep(0, Size::Q, true, slot(result).map(|left| (left, Right::Imm(0)))) {
+        if self.keep(0, Size::Q, true, slot(result).map(|left| (left, Right::Imm(0)))) {
+            self.new_flags = Some(Flags { field: 0, signed: true });
+        } else {
             self.set_cr(0, true);
         }
-        self.new_flags = Some(Flags { field: 0, signed: true });
     }
     /// CR0 of a result, if `record`.
     pub(super) fn record(&mut self, record: bool, result: Reg) {

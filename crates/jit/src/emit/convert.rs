@@ -2,7 +2,7 @@
 //! becomes a conditional move: the host's predictor seldom knows a bit of, say,
 //! a checksum. Other branches mostly go one way, and predicted ones cost less.
 
-use super::regs::{POOL, bits};
+use super::regs::{bits, slot_of};
 use super::{Block, Op, branch, compare};
 use crate::asm::{Alu, Cond, Reg, Size};
 use isa::Word;
@@ -80,7 +80,7 @@ impl Block<'_> {
             skipped
         });
         let old = self.get(gpr);
-        self.regs.kept = POOL.iter().position(|reg| *reg == old);
+        self.regs.kept = slot_of(old);
         let inline = self.rows.0[next.id.0 as usize].emit.is_some_and(|emit| emit(self, next.word));
         assert!(inline, "an instruction to convert has an emitter for all its forms");
         self.regs.kept = None;
@@ -108,7 +108,7 @@ impl Block<'_> {
     /// GPR `gpr` in a register that nobody else needs.
     fn alone(&mut self, gpr: usize) -> Reg {
         let made = self.get(gpr);
-        let slot = POOL.iter().position(|reg| *reg == made).expect("a register of the pool");
+        let slot = slot_of(made).expect("a register of the pool");
         if bits(self.regs.held[slot].gprs).count() == 1 && !compare::keeps(&self.compares, slot) {
             return made;
         }

@@ -130,6 +130,10 @@ impl From<Operand> for Rm {
 /// A value that is read again within so many instructions is worth a host register.
 const SOON: usize = 3;
 
+/// The slot of a register of the pool.
+pub fn slot_of(reg: Reg) -> Option<usize> {
+    POOL.iter().position(|r| *r == reg)
+}
 /// The numbers of the GPRs of a set.
 pub fn bits(mut gprs: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -241,7 +245,7 @@ impl Block<'_> {
     fn lose(&mut self, gpr: usize, reg: Reg) -> usize {
         self.regs.writes |= 1 << gpr;
         self.regs.forget(1 << gpr);
-        POOL.iter().position(|r| *r == reg).expect("a register of the pool")
+        slot_of(reg).expect("a register of the pool")
     }
     /// Stores what of a slot the CPU does not have.
     pub(super) fn store_slot(&mut self, slot: usize, gprs: u64) {
