@@ -62,6 +62,9 @@ pub struct Frame {
     pub page_ea: u64,
     /// Not 0: no interrupt can be pending before `stop`, whatever MSR[EE].
     quiet: u32,
+    /// Not 0: the fetch view was asked since a function was called last, which may have changed it. It
+    /// leads to the page of CIA, then: the run loop and every way to another page ask it too.
+    asked: u32,
     /// The host's stack pointer with an empty return stack, and with a full one.
     returns: u64,
     deepest: u64,
@@ -105,6 +108,7 @@ pub mod place {
     pub const BUDGET: i32 = offset_of!(Frame, budget) as i32;
     pub const PAGE_EA: i32 = offset_of!(Frame, page_ea) as i32;
     pub const QUIET: i32 = offset_of!(Frame, quiet) as i32;
+    pub const ASKED: i32 = offset_of!(Frame, asked) as i32;
     pub const RETURNS: i32 = offset_of!(Frame, returns) as i32;
     pub const DEEPEST: i32 = offset_of!(Frame, deepest) as i32;
     pub const ENTRIES: i32 = offset_of!(Frame, entries) as i32;
@@ -186,6 +190,7 @@ impl Frame {
             budget: 0,
             page_ea: 0,
             quiet: 0,
+            asked: 0,
             returns: 0,
             deepest: 0,
             entries: null(),
@@ -243,6 +248,7 @@ impl Frame {
         if with_cr {
             cpu.cr = pack(self.cr);
         }
+        self.asked = 0;
         let handler = self.handlers[op as usize];
         #[cfg(test)]
         crate::tests::count_call(op);

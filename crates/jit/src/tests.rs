@@ -133,20 +133,50 @@ fn word(rng: &mut Rng) -> u32 {
 
 /// A word, or a few that belong together: random ones would seldom meet.
 fn words(rng: &mut Rng) -> Vec<u32> {
+    if rng.below(32) != 0 { vec![word(rng)] } else { atomic(rng) }
+}
+
+/// larx, at times something that may take the reservation or the address away, stcx., and what
+/// usually follows.
+fn atomic(rng: &mut Rng) -> Vec<u32> {
     const SIZES: [&str; 4] = ["b", "h", "w", "d"];
-    if rng.below(32) != 0 {
-        return vec![word(rng)];
-    }
     let load = SIZES[rng.below(4) as usize];
-    // The same address, made whole; seldom of another size.
+    // Seldom of another size.
     let store = if rng.below(8) == 0 { SIZES[rng.below(4) as usize] } else { load };
-    let (base, value) = (1 + rng.below(31), rng.below(32));
-    let texts = [
-        format!("rldicr r{base},r{base},0,60"),
-        format!("l{load}arx r{value},0,r{base},0"),
-        format!("st{store}cx. r{value},0,r{base}"),
-    ];
-    texts.iter().map(|text| isa::assemble(text, 0).unwrap_or_else(|e| panic!("{e}"))).collect()
+    let (base, value, other) = (1 + rng.below(7), rng.below(8), 1 + rng.below(7));
+    let mut texts = vec![];
+    if rng.below(8) != 0 {
+        texts.push(format!("rldicr r{base},r{base},0,60"));
+    }
+    let ra = if rng.below(8) == 0 { format!("r{other}") } else { "0".to_owned() };
+    texts.push(format!("l{load}arx r{value},{ra},r{base},0"));
+    match rng.below(12) {
+        0 => texts.push(format!("addi r{base},r{base},{}", 8 * rng.below(2))),
+        1 => texts.push(format!("cmpi cr0,1,r{value},{}", rng.below(3))),
+        2 => texts.extend([format!("cmpi cr0,1,r{value},0"), format!("bc 12,{},12", rng.below(3))]),
+        3 => texts.push(format!("bc 4,{},8", rng.below(3))),
+        4 => texts.push(format!("l{load}arx r{value},0,r{other},0")),
+        5 => texts.push(format!("st{store}cx. r{other},0,r{other}")),
+        6 => texts.push(format!("ld r{value},8(r{other})")),
+        7 => texts.push(format!("std r{value},8(r{base})")),
+        8 => texts.extend([format!("or r{other},r{base},r{base}"), format!("addi r{base},r{other},0")]),
+        _ => texts.push(format!("add r{value},r{value},r{other}")),
+    }
+    texts.push(format!("st{store}cx. r{value},{ra},r{base}"));
+    if rng.below(2) == 0 {
+        texts.push(format!(
+            "bc {},2,{}",
+            [4, 6, 12][rng.below(3) as usize],
+            [-4, -8, -12][rng.below(3) as usize]
+        ));
+    }
+    match rng.below(4) {
+        0 => texts.push("isync".to_owned()),
+        1 => texts.push(format!("cmpi cr0,1,r{value},1")),
+        2 => texts.push(format!("st{store}cx. r{other},{ra},r{base}")),
+        _ => {}
+    }
+    texts.iter().map(|text| isa::assemble(text, 0).unwrap_or_else(|e| panic!("{text}: {e}"))).collect()
 }
 
 /// A thread in a memory full of code.
@@ -230,6 +260,8 @@ fn compare(seed: u64, make: fn(Threshold) -> Box<dyn Translator>) -> Result<(), 
             program.extend(words(&mut rng));
         } else if rng.below(24) == 0 {
             program.extend(skip_one(&mut rng));
+        } else if rng.below(24) == 0 {
+            program.extend(atomic(&mut rng));
         } else {
             program.push(tight(&mut rng));
         }

@@ -2,10 +2,11 @@
 //! that look at a translation alone.
 
 use super::ldst::{self, Form};
+use super::share::{Access, Kind, Role};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Hole, Reg, Size, at};
+use crate::asm::{Alu, Cond, Mem, Reg, Size, at};
 use crate::frame::{field, place};
-use crate::stubs::{cpu, frame, probe_fetch};
+use crate::stubs::{cpu, frame};
 use crate::xmm::Xmm;
 use isa::Word;
 
@@ -28,17 +29,40 @@ pub const ROWS: &[(&str, Emit)] = &[
 /// Bytes that dcbz clears.
 const BLOCK: i32 = 128;
 
-fn load_reserve(b: &mut Block<'_>, w: Word, len: i32) -> bool {
-    ldst::address(b, w, Form::X);
-    let mut holes = vec![];
-    ldst::aligned(b, len, &mut holes);
-    holes.push(ldst::probe(b, 1, ldst::READS));
-    b.asm.mov(Size::Q, Reg::RDX, Reg::RAX);
+/// The access of a larx or stcx. to the scan for probes that are shared.
+fn access(w: Word, len: i32, kind: Kind) -> Access {
+    Access { base: (w.ra() == 0).then(|| w.rb()), displacement: 0, len, kind }
+}
+
+/// The reservation is for `len` bytes at host address `address`. RDX is lost.
+fn reserve(b: &mut Block<'_>, address: Reg, len: i32) {
+    b.asm.mov(Size::Q, Reg::RDX, address);
     b.asm.alu_load(Alu::Sub, Size::Q, Reg::RDX, frame(place::MEMORY));
     b.asm.store(Size::Q, cpu(field::RESERVED_RA), Reg::RDX);
     b.asm.store_imm64(cpu(field::RESERVED_LEN), len);
+}
+
+fn load_reserve(b: &mut Block<'_>, w: Word, len: i32) -> bool {
+    let role = b.role(access(w, len, Kind::Reserve));
+    let mut holes = vec![];
+    let mut kept = None;
+    let address = if let Role::Reserve { number, observed } = role {
+        let (ea, address) = (b.get(w.rb()), b.spare());
+        ldst::writable_aligned(b, ea, address, len, &mut holes);
+        if observed {
+            reserve(b, address, len);
+        }
+        kept = Some(number);
+        address
+    } else {
+        ldst::address(b, w, Form::X);
+        holes.push(ldst::probe_aligned(b, Reg::RAX, len, ldst::READS));
+        ldst::to_host(b, Reg::RAX, Reg::RAX, ldst::READS);
+        reserve(b, Reg::RAX, len);
+        Reg::RAX
+    };
     let d = b.fresh(w.rt());
-    let from = at(Reg::RAX, 0);
+    let from = at(address, 0);
     match len {
         1 => b.asm.load8z(d, from),
         2 => b.asm.load16z(d, from),
@@ -46,17 +70,36 @@ fn load_reserve(b: &mut Block<'_>, w: Word, len: i32) -> bool {
         _ => b.asm.load(Size::Q, d, from),
     }
     b.set(w.rt(), d);
+    if let Some(number) = kept {
+        b.set(number, address);
+    }
     b.unless(holes, true);
     true
+}
+
+fn store(b: &mut Block<'_>, to: Mem, s: Reg, len: i32) {
+    match len {
+        1 => b.asm.store8(to, s),
+        2 => b.asm.store16(to, s),
+        4 => b.asm.store(Size::W, to, s),
+        _ => b.asm.store(Size::Q, to, s),
+    }
 }
 
 /// CR0 = 0, 0, stored, SO.
 fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     let s = b.get(w.rs());
+    if let Role::Again { number, .. } = b.role(access(w, len, Kind::Conditional)) {
+        // The larx of this block reserved it, and nothing can have happened since.
+        let to = at(b.get(number), 0);
+        store(b, to, s, len);
+        b.asm.store_imm64(cpu(field::RESERVED_LEN), 0);
+        b.always_equal(0, s);
+        return true;
+    }
     ldst::address(b, w, Form::X);
     let mut holes = vec![];
-    ldst::aligned(b, len, &mut holes);
-    ldst::writable(b, 1, &mut holes);
+    ldst::writable_aligned(b, Reg::RAX, Reg::RAX, len, &mut holes);
     let asm = &mut *b.asm;
     asm.load(Size::Q, Reg::RDX, cpu(field::RESERVED_LEN));
     asm.store_imm64(cpu(field::RESERVED_LEN), 0);
@@ -67,42 +110,26 @@ fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     asm.alu_load(Alu::Sub, Size::Q, Reg::RDX, frame(place::MEMORY));
     asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, cpu(field::RESERVED_RA));
     let other_place = asm.jcc_hole(Cond::NotEqual);
-    let to = at(Reg::RAX, 0);
-    match len {
-        1 => asm.store8(to, s),
-        2 => asm.store16(to, s),
-        4 => asm.store(Size::W, to, s),
-        _ => asm.store(Size::Q, to, s),
-    }
+    store(b, at(Reg::RAX, 0), s, len);
+    let asm = &mut *b.asm;
     let stored = asm.jmp_hole();
     asm.fill(other_size);
     asm.fill(other_place);
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, 1);
     asm.fill(stored);
     asm.store8(frame(place::CR), Reg::RCX);
+    b.sets_cr(0);
     b.unless(holes, false);
     true
 }
 
 /// The run loop would look: for interrupts, of which none can be pending that
 /// was not before, and for the page through the fetch view. So only that is
-/// left to do; a view that does not know this page leads to the run loop.
+/// left to do, once until a function is called, which may change the view: every
+/// jump to another page asks it.
 fn isync(b: &mut Block<'_>, _: Word) -> bool {
-    let holes = b.unknown_page();
-    b.refetch_if(holes);
+    b.ask();
     true
-}
-
-impl Block<'_> {
-    /// Holes that are taken unless the fetch view leads to this page.
-    pub(super) fn unknown_page(&mut self) -> [Hole; 2] {
-        let asm = &mut *self.asm;
-        probe_fetch(asm, Reg::R13);
-        let unknown = asm.jcc_hole(Cond::NotEqual);
-        asm.load(Size::W, Reg::RAX, frame(place::PAGE));
-        asm.alu_load(Alu::Cmp, Size::W, Reg::RAX, at(Reg::RCX, 8));
-        [unknown, asm.jcc_hole(Cond::NotEqual)]
-    }
 }
 
 fn dcbz(b: &mut Block<'_>, w: Word) -> bool {

@@ -25,6 +25,9 @@ pub const ROWS: &[(&str, Emit)] = &[
 ];
 
 const ALWAYS: usize = 20;
+/// BO of a `bc` that looks at a CR bit and is said to be hardly ever taken, but for what
+/// the bit has to be (Book I 2.4, "at").
+const UNLIKELY: usize = 0b00110;
 
 /// Where control goes from an instruction at an offset of a page.
 #[derive(Clone, Copy, Default)]
@@ -36,13 +39,17 @@ pub struct Way {
     pub ends: bool,
 }
 
-/// A branch back is one of a loop, whose taken way is the usual one.
-pub fn way(id: OpId, w: Word, offset: u32) -> Way {
+/// A branch back is one of a loop, whose taken way is the usual one, unless it says
+/// otherwise, or tries again what a stcx. did not do, `behind_stcx`.
+pub fn way(id: OpId, w: Word, offset: u32, behind_stcx: bool) -> Way {
     let always = w.bo() & ALWAYS == ALWAYS;
     let (displacement, ends) = match isa::rows()[id.0 as usize].name {
         // Control comes back behind a call.
         "b" if w.lk() => return Way { ends: true, ..Way::default() },
         "b" => (w.li() as i64, true),
+        "bc" if (w.bd() as i64) < 0 && only_tests(id, w) && (behind_stcx || w.bo() & !8 == UNLIKELY) => {
+            return Way::default();
+        }
         "bc" => (w.bd() as i64, always),
         "bclr" | "bcctr" => return Way { ends: always, ..Way::default() },
         _ => return Way::default(),

@@ -118,6 +118,19 @@ impl Block<'_> {
         self.asm.cmov_load(greater, Reg::RAX, frame(place::GREATER));
         self.asm.store8(frame(place::CR + field as i32), Reg::RAX);
     }
+    /// CR field `field` = equal. `reg` holds some value.
+    pub(super) fn always_equal(&mut self, field: usize, reg: Reg) {
+        if !self.keep(field, Size::Q, true, slot(reg).map(|slot| (slot, Right::Slot(slot)))) {
+            self.asm.load(Size::W, Reg::RAX, frame(place::EQUAL));
+            self.asm.store8(frame(place::CR + field as i32), Reg::RAX);
+            self.sets_cr(field);
+        }
+    }
+    /// CR field `field` was set in memory.
+    pub(super) fn sets_cr(&mut self, field: usize) {
+        self.written |= 1 << field;
+        self.compares[field] = None;
+    }
     /// The same if the host's flags are those of `result`, of a logic operation.
     pub(super) fn record_logic(&mut self, record: bool, result: Reg) {
         if !record {

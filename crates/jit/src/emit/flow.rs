@@ -5,7 +5,7 @@ use super::regs::{POOL, State, bits, home, of_guest, without_aliases};
 use super::{Block, Op};
 use crate::asm::{Alu, Cond, Hole, Reg, Size, at};
 use crate::frame::{field, place};
-use crate::stubs::{cpu, frame};
+use crate::stubs::{cpu, frame, probe_fetch};
 use cpu::msr;
 
 /// Where a branch leads.
@@ -32,8 +32,9 @@ pub enum Cold {
     TooLong { hole: Hole, state: State },
     /// It is used up before the instruction at `offset`.
     UsedUp { hole: Hole, offset: u32, state: State },
-    /// The fetch view has to be asked for the instruction behind `offset`.
-    Refetch { holes: [Hole; 2], offset: u32, rest: u32, state: State },
+    /// The fetch view has to be asked for the instruction behind `offset`; control goes on at `back`
+    /// if it leads to this page.
+    Ask { hole: Hole, back: usize, offset: u32, rest: u32, state: State },
     /// A jump to a block that does not exist yet.
     Link { hole: Hole, offset: u32 },
     /// The same, to the address in RAX, in another page.
@@ -171,11 +172,12 @@ impl Block<'_> {
         self.asm.test8_mem_imm(cpu(field::MSR + byte as i32), (msr::PR >> (8 * byte)) as u8);
         Some(self.asm.jcc_hole(Cond::NotEqual))
     }
-    /// The fetch view has to be asked for the next instruction if one of
-    /// `holes` is taken.
-    pub(super) fn refetch_if(&mut self, holes: [Hole; 2]) {
-        let (offset, rest, state) = (self.op.offset, self.behind, self.state());
-        self.cold.push(Cold::Refetch { holes, offset, rest, state });
+    /// Asks the fetch view for the next instruction, unless it is known to lead there.
+    pub(super) fn ask(&mut self) {
+        self.asm.cmp8_mem_imm(frame(place::ASKED), 0);
+        let hole = self.asm.jcc_hole(Cond::Equal);
+        let (back, offset, rest, state) = (self.asm.here(), self.op.offset, self.behind, self.state());
+        self.cold.push(Cold::Ask { hole, back, offset, rest, state });
     }
 
     /// The target of a branch by `displacement` from this instruction.
@@ -436,8 +438,12 @@ impl Block<'_> {
                     self.asm.mov_imm(Reg::RCX, 0);
                     self.asm.jmp(self.stubs.too_long);
                 }
-                Cold::Refetch { holes, offset, rest, state } => {
-                    holes.into_iter().for_each(|hole| self.asm.fill(hole));
+                Cold::Ask { hole, back, offset, rest, state } => {
+                    self.asm.fill(hole);
+                    let unknown = self.unknown_page();
+                    self.asm.store_imm32(frame(place::ASKED), 1);
+                    self.asm.jmp(back);
+                    unknown.into_iter().for_each(|hole| self.asm.fill(hole));
                     self.refund(rest);
                     self.store_state(&state);
                     self.asm.lea(Reg::RAX, at(Reg::R13, offset as i32 + 4));
@@ -462,6 +468,15 @@ impl Block<'_> {
                 Cold::Back { hole, offset } => self.come_back(hole, offset),
             }
         }
+    }
+    /// Holes that are taken unless the fetch view leads to this page. RAX, RCX and RDX are lost.
+    fn unknown_page(&mut self) -> [Hole; 2] {
+        let asm = &mut *self.asm;
+        probe_fetch(asm, Reg::R13);
+        let unknown = asm.jcc_hole(Cond::NotEqual);
+        asm.load(Size::W, Reg::RAX, frame(place::PAGE));
+        asm.alu_load(Alu::Cmp, Size::W, Reg::RAX, at(Reg::RCX, 8));
+        [unknown, asm.jcc_hole(Cond::NotEqual)]
     }
     /// The block has more instructions than may be executed.
     pub(super) fn too_long(&mut self) {

@@ -2,7 +2,7 @@
 //! not know, and every store that needs a look, is the interpreter's.
 
 use super::flow::Straddle;
-use super::share::{Access, Role};
+use super::share::{Access, Kind, Role};
 use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Hole, Mem, Reg, Shift, Size, at, indexed};
 use crate::frame::{field, place};
@@ -159,10 +159,32 @@ fn probe_at(b: &mut Block<'_>, ea: Reg, from: i32, to: i32, view: i32) -> Hole {
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
     // The tag of the last byte: another one if the bytes cross the page.
     asm.lea(Reg::RDX, at(ea, to - 1));
-    asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
-    asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
-    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, entry(view));
-    asm.jcc_hole(Cond::NotEqual)
+    compare_tag(b, -1 << shift, view)
+}
+/// The same for `len` bytes; the hole is also taken unless `len`, a power of two, divides `ea`.
+pub fn probe_aligned(b: &mut Block<'_>, ea: Reg, len: i32, view: i32) -> Hole {
+    let (asm, shift) = (&mut *b.asm, b.view_shift);
+    asm.rorx(Size::W, Reg::RCX, ea, shift - 4);
+    asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
+    asm.mov(Size::Q, Reg::RDX, ea);
+    compare_tag(b, (-1 << shift) | (len - 1), view)
+}
+/// A hole that is taken unless the address in RDX is of the page that RCX leads to,
+/// and has no bit of `mask` within the page.
+fn compare_tag(b: &mut Block<'_>, mask: i32, view: i32) -> Hole {
+    b.asm.alu_imm(Alu::And, Size::Q, Reg::RDX, mask);
+    // A sum, as bits within the page must not hide behind those of the context.
+    b.asm.alu_load(Alu::Add, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
+    b.asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, entry(view));
+    b.asm.jcc_hole(Cond::NotEqual)
+}
+/// `address` = where effective address `ea` is in the host, by the entry that RCX leads to.
+pub fn to_host(b: &mut Block<'_>, address: Reg, ea: Reg, view: i32) {
+    if address == ea {
+        return b.asm.alu_load(Alu::Add, Size::Q, ea, entry(view + 8));
+    }
+    b.asm.load(Size::Q, Reg::RAX, entry(view + 8));
+    b.asm.lea(address, indexed(Reg::RAX, ea, 0));
 }
 /// The effective address of an instruction in a register of the pool, if that
 /// takes no more than in RAX; RA is to get what an update form leaves there.
@@ -188,7 +210,8 @@ fn role(b: &mut Block<'_>, w: Word, form: Form, len: i32, store: bool) -> Role {
     } else if w.ra() == 0 {
         return Role::Alone;
     }
-    b.role(Access { base: w.ra(), displacement, len, store })
+    let kind = if store { Kind::Store } else { Kind::Load };
+    b.role(Access { base: Some(w.ra()), displacement, len, kind })
 }
 /// Where the bytes of an access are whose probe another one made; with the
 /// register that RA is to get.
@@ -241,9 +264,9 @@ pub fn target(b: &mut Block<'_>, w: Word, form: Form, len: i32, holes: &mut Vec<
     match role {
         Role::First { number, from, to } => {
             holes.push(probe_all(b, from, to, WRITES));
-            clean(b, from, holes);
+            clean(b, Reg::RAX, from, holes);
             // Fewer bytes than two pages have: if both ends may be stored to, all may.
-            clean(b, to - 1, holes);
+            clean(b, Reg::RAX, to - 1, holes);
             keep_address(b, number);
         }
         _ => writable(b, len, holes),
@@ -290,14 +313,6 @@ fn load(b: &mut Block<'_>, w: Word, form: Form, what: Load) -> bool {
     true
 }
 
-/// A hole that is taken unless `len`, a power of two, divides RAX.
-pub fn aligned(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
-    if len > 1 {
-        b.asm.test_imm(Reg::RAX, len as u32 - 1);
-        holes.push(b.asm.jcc_hole(Cond::NotEqual));
-    }
-}
-
 /// RAX, an effective address, becomes one of the host to which `len` bytes may be
 /// stored without a look at the page.
 pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
@@ -309,12 +324,19 @@ pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
         b.straddles = Some(Straddle { hole, back, len });
     }
     holes.push(probe(b, 1, WRITES));
-    clean(b, 0, holes);
+    clean(b, Reg::RAX, 0, holes);
 }
-/// A hole that is taken unless the page of host address RAX plus `plus` may be
+/// `address` = where effective address `ea` is in the host, if `len`, a power of two, divides it and
+/// so many bytes may be stored there without a look at the page. `ea` may be `address`.
+pub fn writable_aligned(b: &mut Block<'_>, ea: Reg, address: Reg, len: i32, holes: &mut Vec<Hole>) {
+    holes.push(probe_aligned(b, ea, len, WRITES));
+    to_host(b, address, ea, WRITES);
+    clean(b, address, 0, holes);
+}
+/// A hole that is taken unless the page of host address `address` plus `plus` may be
 /// stored to without a look.
-fn clean(b: &mut Block<'_>, plus: i32, holes: &mut Vec<Hole>) {
-    b.asm.lea(Reg::RCX, at(Reg::RAX, plus));
+fn clean(b: &mut Block<'_>, address: Reg, plus: i32, holes: &mut Vec<Hole>) {
+    b.asm.lea(Reg::RCX, at(address, plus));
     b.asm.shift(Shift::Shr, Size::Q, Reg::RCX, PAGE_SHIFT);
     b.asm.alu_load(Alu::Add, Size::Q, Reg::RCX, frame(place::FLAGS));
     b.asm.cmp8_mem_imm(at(Reg::RCX, 0), WRITABLE);

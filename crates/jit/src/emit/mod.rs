@@ -70,6 +70,11 @@ struct Row {
 /// Rows after which the run loop looks, or that usually branch.
 const ENDS: &[&str] = &["sc", "scv", "rfid", "hrfid", "rfscv", "mtmsr", "stop", "firmware", "bctar"];
 
+/// stcx.
+fn is_conditional(id: OpId) -> bool {
+    matches!(isa::rows()[id.0 as usize].name, "stbcx" | "sthcx" | "stwcx" | "stdcx")
+}
+
 /// The rows of floating point and vectors that have an emitter.
 #[cfg(test)]
 pub fn simd_rows() -> Vec<&'static str> {
@@ -142,7 +147,8 @@ impl Rows {
         while at < 0x1000 && ops.len() < LONGEST {
             let Some(word) = word(at) else { return };
             let Some(id) = isa::decode(word.0) else { return };
-            let way = branch::way(id, word, at);
+            let behind_stcx = ops.last().is_some_and(|op| is_conditional(op.id));
+            let way = branch::way(id, word, at, behind_stcx);
             ops.push(Op { word, id, offset: at, way });
             if self.0[id.0 as usize].ends {
                 return;
@@ -466,7 +472,9 @@ impl<'a> Block<'a> {
 }
 
 /// Whether CR fields have to be in memory before the instruction is emitted.
-/// Emitters of fixed-point instructions and branches see to it themselves.
+/// Emitters of fixed-point instructions, branches and stcx. see to it themselves.
 fn touches_cr(row: Row, id: OpId, word: Word) -> bool {
-    !matches!(isa::rows()[id.0 as usize].group, Group::Fixed | Group::Branch) && !row.untouched.holds(word)
+    let group = isa::rows()[id.0 as usize].group;
+    let own = matches!(group, Group::Fixed | Group::Branch) || is_conditional(id);
+    !own && !row.untouched.holds(word)
 }

@@ -17,13 +17,25 @@ pub const SHARED: usize = regs::SHARED.end - regs::SHARED.start;
 /// Most bytes that one probe may stand for.
 const REACH: i64 = 1024;
 
-/// A load or store of `len` bytes at GPR `base` and a displacement.
+/// What an access does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Load,
+    Store,
+    /// larx. It probes for the stcx. to the same place too, if that follows.
+    Reserve,
+    /// stcx.
+    Conditional,
+}
+
+/// An access of `len` bytes at GPR `base` and a displacement.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
-    pub base: usize,
+    /// `None`: the address is made otherwise.
+    pub base: Option<usize>,
     pub displacement: i32,
     pub len: i32,
-    pub store: bool,
+    pub kind: Kind,
 }
 
 /// What an access does about its probe.
@@ -34,6 +46,9 @@ pub enum Role {
     /// Probes for bytes `from` to `to` (exclusive), counted from its own address, and
     /// keeps in register `number` where that is.
     First { number: usize, from: i32, to: i32 },
+    /// A larx that probes for a store, and keeps in register `number` where that is. Control
+    /// may leave before the stcx. if `observed`; else nobody sees the reservation.
+    Reserve { number: usize, observed: bool },
     /// Finds its bytes `at` bytes behind where `number` leads.
     Again { number: usize, at: i32 },
 }
@@ -56,7 +71,7 @@ struct Sum {
 /// Accesses that may share a probe.
 struct Party {
     root: u32,
-    store: bool,
+    kind: Kind,
     /// Instruction and distance from the first one's address.
     members: Vec<(usize, i64)>,
     plus: i64,
@@ -66,11 +81,20 @@ struct Party {
 }
 
 impl Party {
+    /// The stcx. to the same place: nothing else can have a reservation.
+    fn concludes(&mut self, index: usize, at: Sum, access: &Access) -> bool {
+        let fits =
+            self.open && (self.root, self.plus, self.high) == (at.root, at.plus, i64::from(access.len));
+        if fits {
+            self.members.push((index, 0));
+        }
+        fits
+    }
     fn admit(&mut self, index: usize, at: Sum, access: &Access) -> bool {
         let from = at.plus.wrapping_sub(self.plus);
         let (low, high) = (self.low.min(from), self.high.max(from.saturating_add(i64::from(access.len))));
         let fits = self.open
-            && (self.root, self.store) == (at.root, access.store)
+            && (self.root, self.kind) == (at.root, access.kind)
             && high.checked_sub(low).is_some_and(|bytes| bytes <= REACH);
         if fits {
             (self.low, self.high) = (low, high);
@@ -117,16 +141,28 @@ impl Scan {
         self.close(|party| party.first() > from);
     }
     fn access(&mut self, index: usize, access: &Access) {
-        let base = self.sums[access.base];
+        let base = access.base.map_or(Sum { root: self.roots, plus: 0 }, |base| self.sums[base]);
+        self.roots += 1;
         let at = Sum { plus: base.plus.wrapping_add(i64::from(access.displacement)), ..base };
-        if self.parties.iter_mut().any(|party| party.admit(index, at, access)) {
+        let shares = match access.kind {
+            Kind::Reserve => false,
+            Kind::Conditional => {
+                let mut reserves = self.parties.iter_mut().filter(|party| party.kind == Kind::Reserve);
+                reserves.any(|party| party.concludes(index, at, access))
+            }
+            _ => self.parties.iter_mut().any(|party| party.admit(index, at, access)),
+        };
+        if matches!(access.kind, Kind::Reserve | Kind::Conditional) {
+            self.close(|party| party.kind == Kind::Reserve);
+        }
+        if shares || access.kind == Kind::Conditional {
             return;
         }
         // What is no longer within reach will hardly be again.
-        self.close(|party| (party.root, party.store) == (at.root, access.store));
+        self.close(|party| (party.root, party.kind) == (at.root, access.kind));
         self.parties.push(Party {
             root: at.root,
-            store: access.store,
+            kind: access.kind,
             members: vec![(index, 0)],
             plus: at.plus,
             low: 0,
@@ -175,7 +211,7 @@ pub fn plan(ops: &[Op], uses: &[Use]) -> Plan {
     for party in scan.parties.iter().filter(|party| party.members.len() > 1) {
         let Some(free) = taken.iter().position(|last| *last <= party.first()) else { continue };
         taken[free] = party.last() + 1;
-        plan.admit(party, regs::SHARED.start + free);
+        plan.admit(party, uses, regs::SHARED.start + free);
     }
     plan
 }
@@ -185,12 +221,16 @@ impl Plan {
     pub const fn nothing() -> Plan {
         Plan { roles: vec![], live: 0 }
     }
-    fn admit(&mut self, party: &Party, number: usize) {
+    fn admit(&mut self, party: &Party, uses: &[Use], number: usize) {
         let (from, to) = (party.low as i32, party.high as i32);
         for &(index, at) in &party.members {
             self.roles[index] = Role::Again { number, at: at as i32 };
         }
-        self.roles[party.first()] = Role::First { number, from, to };
+        let observed = uses[party.first() + 1..party.last()].iter().any(|using| using.leaves);
+        self.roles[party.first()] = match party.kind {
+            Kind::Reserve => Role::Reserve { number, observed },
+            _ => Role::First { number, from, to },
+        };
         self.live |= (party.first()..party.last()).fold(0, |live, index| live | 1 << index);
     }
     /// The role of an instruction.
@@ -206,7 +246,7 @@ impl Plan {
         for (using, role) in uses.iter_mut().zip(&self.roles) {
             match role {
                 Role::Alone => {}
-                Role::First { number, .. } => using.writes |= 1 << number,
+                Role::First { number, .. } | Role::Reserve { number, .. } => using.writes |= 1 << number,
                 Role::Again { number, .. } => using.reads |= 1 << number,
             }
         }

@@ -193,8 +193,7 @@ fn mtmsrd(b: &mut Block<'_>, w: Word) -> bool {
     b.asm.alu_imm(Alu::And, Size::Q, Reg::RCX, !(msr::EE | msr::RI) as i32);
     b.asm.alu(Alu::Or, Size::Q, Reg::RCX, Reg::RAX);
     b.asm.store(Size::Q, cpu(field::MSR), Reg::RCX);
-    let unknown = b.unknown_page();
-    b.refetch_if(unknown);
+    b.ask();
     b.unless(holes, true);
     true
 }

@@ -112,7 +112,19 @@ fn common(rng: &mut Rng, at: u64, code: u64) -> Vec<u32> {
         31 | 32 => 0x2C20_0000 | (rng.below(8) << 16 | rng.below(4)) as u32, // cmpdi
         33 | 34 => 0xE800_0000 | (result | pick(rng, 20) << 16 | address) as u32, // ld
         35 | 36 => 0xF800_0000 | (result | pick(rng, 20) << 16 | address) as u32, // std
-        37 => 0x7C00_0028 | (result | pick(rng, 20) << 11) as u32, // lwarx
+        37 => {
+            // lwarx, addi, at times from another place, stwcx., isync
+            let (value, place) = (rng.below(7), pick(rng, 20));
+            let other = if rng.below(8) == 0 { pick(rng, 20) } else { place };
+            let larx = 0x7C00_0028 | (value << 21 | place << 11) as u32;
+            let stcx = 0x7C00_012D | (value << 21 | other << 11) as u32;
+            let mut words = vec![larx, 0x3800_0001 | (value << 21 | value << 16) as u32, stcx, 0x4C00_012C];
+            if rng.below(8) == 0 {
+                // addi place,place,1 or 2: not aligned until the next slice.
+                words.insert(0, 0x3800_0001 | (place << 21 | place << 16 | rng.below(2)) as u32);
+            }
+            return words;
+        }
         38 => SCV,
         _ => SC,
     };
@@ -360,4 +372,29 @@ fn a_call_to_another_page_finds_the_code_that_is_there_now() {
         turns.collect::<Vec<_>>()
     });
     assert_eq!(i, t);
+}
+
+/// A store to a page of code whose table entry was changed before makes the TLB take the new one:
+/// what looks at context and code again goes on in the other page.
+#[test]
+fn what_looks_at_code_again_finds_the_page_that_is_there_now() {
+    const ISYNC: u32 = 0x4C00_012C;
+    // mtmsrd r8,1
+    for looks in [ISYNC, 0x7D01_0164] {
+        // std r4,0(r5); isync; std r4,0(r7)
+        let words = [0xF885_0000, ISYNC, 0xF887_0000, looks, add(1), jump(0, false)];
+        let mut placed_words: Vec<_> =
+            words.iter().enumerate().map(|(i, word)| (0x1000 + 4 * i, *word)).collect();
+        placed_words.extend([(0x2010, add(100)), (0x2014, jump(0, false))]);
+        let [i, t] = [None, Some(Threshold::Times(0))].map(|threshold| {
+            let mut bench = Bench::of(&placed(&placed_words), &mut Rng::named(1, "trees"), threshold);
+            let other = VALID | LEAF | 2 << 12 | ALL | PRIVILEGED;
+            let gpr = &mut bench.cpu.gpr;
+            (gpr[4], gpr[5], gpr[7], gpr[8]) = (other.to_be(), KERNEL | leaf(0, 1), KERNEL | 0x1800, 2);
+            (bench.cpu.cia, bench.cpu.nia) = (KERNEL | 0x1000, KERNEL | 0x1000);
+            (bench.slice(60), bench.cpu.gpr[3])
+        });
+        assert_eq!(i, t);
+        assert_eq!(i.1, 100);
+    }
 }
