@@ -4,12 +4,43 @@
 use capisim::artifacts::{Artifacts, cache_dir};
 use it::boot::{Guest, advance};
 use machine::guest::{Btf, GuestOffsets, Inspector, Running, offsets};
+use machine::kernel::{KernelImage, Segment};
+use std::fs::File;
+use std::sync::Arc;
 
 /// Every kernel that is prepared; the default one always is.
 fn prepared() -> Vec<Artifacts> {
     let found = Artifacts::all(&cache_dir().expect("a cache"));
     assert!(!found.is_empty(), "run `cargo xtask guest`");
     found
+}
+
+#[test]
+fn a_kernel_that_is_read_when_it_is_needed_is_the_same() {
+    for a in prepared() {
+        let bytes = std::fs::read(&a.vmlinux.path).expect("the kernel");
+        let file = Arc::new(File::open(&a.vmlinux.path).expect("the kernel"));
+        let whole = KernelImage::parse(&bytes).expect("a kernel");
+        let parts = KernelImage::of_file(&file).expect("a kernel");
+        assert_eq!((whole.entry, whole.end, &whole.banner), (parts.entry, parts.end, &parts.banner));
+        assert!(whole.banner.starts_with("Linux version "), "{}", whole.banner);
+        assert_eq!(whole.segments.len(), parts.segments.len());
+        for (w, p) in whole.segments.iter().zip(&parts.segments) {
+            assert_eq!((w.ra, w.size), (p.ra, p.size));
+            let content = |s: &Segment| s.content.read(0, u64::MAX).expect("reads");
+            assert!(content(w) == content(p) && !w.content.is_empty());
+        }
+        let names: Vec<_> = whole.symbols.names().collect();
+        assert!(names.len() > 50_000 && parts.symbols.names().eq(names.iter().copied()));
+        // The library's own reader of symbols.
+        let elf = object::File::parse(&bytes[..]).expect("an ELF file");
+        for symbol in object::Object::symbols(&elf).step_by(97).filter(object::ObjectSymbol::is_definition) {
+            let name = object::ObjectSymbol::name(&symbol).expect("a name");
+            let found = whole.symbols.find(name);
+            assert_eq!(found, parts.symbols.find(name));
+            assert_eq!(found.is_some(), !name.is_empty(), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -20,7 +51,7 @@ fn btf_and_headers_say_the_same() {
             assert_eq!(headers.get(name).ok(), Some(*value), "{}: {name}", a.kernel);
         }
         let file = std::fs::read(&a.vmlinux.path).expect("the kernel");
-        let Some(btf) = Btf::of_elf(&file, None).expect("good BTF") else {
+        let Some(btf) = Btf::of_elf(&file[..], None).expect("good BTF") else {
             eprintln!("{}: no BTF, nothing to compare", a.kernel);
             continue;
         };

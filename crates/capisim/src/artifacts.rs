@@ -320,17 +320,33 @@ pub fn cache_dir() -> Result<PathBuf, ArtifactsError> {
         .ok_or(ArtifactsError::NoHome)
 }
 
+/// SHA-256 of what it is given, in hexadecimal.
+#[derive(Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    /// The hash.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 /// SHA-256 in hexadecimal and size of a file.
 pub fn hash_file(path: &Path) -> Result<(String, u64), ArtifactsError> {
     let failed = |what| move |source| ArtifactsError::Io { path: path.to_owned(), what, source };
     let mut file = fs::File::open(path).map_err(failed("open it"))?;
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::default();
     let mut buffer = vec![0; 1 << 18];
     let mut bytes = 0;
     loop {
         let count = file.read(&mut buffer).map_err(failed("read it"))?;
         if count == 0 {
-            return Ok((hex(&hasher.finalize()), bytes));
+            return Ok((hasher.finish(), bytes));
         }
         hasher.update(&buffer[..count]);
         bytes += count as u64;

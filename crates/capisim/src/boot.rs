@@ -2,7 +2,7 @@
 
 use crate::cli::BootArgs;
 use crate::error::Error;
-use crate::guest::{Guest, Mode};
+use crate::guest::{Guest, Image, Mode};
 use crate::run::{self, Job};
 use crate::rundir::{self, Bundle, Input, Logs};
 use crate::scenarios::Source;
@@ -84,7 +84,7 @@ pub fn start(job: &Job, guest: &Guest, seed: u64, host: &mut dyn Host) -> Result
     let driver = job.drivers.first().map(std::path::PathBuf::as_path);
     let image = match guest.whole().filter(|_| whole) {
         Some(image) => image,
-        None => guest.image(&scenario, driver, Mode::Shell)?,
+        None => Image::clone(&*guest.image(&scenario, driver, Mode::Shell)?),
     };
     let setup = Setup {
         scenario: &scenario,

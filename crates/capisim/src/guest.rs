@@ -4,6 +4,7 @@
 use crate::artifacts::{Artifacts, ArtifactsError, Offsets, cache_dir, hash_file};
 use crate::cli::GuestArgs;
 use crate::error::Error;
+use crate::hashes::Hash;
 use crate::initramfs::{self, Contents, Module, ModuleTree};
 use crate::kbuild::Tree;
 use machine::KernelImage;
@@ -11,7 +12,10 @@ use machine::engine::ModuleSymbols;
 use machine::guest::{Btf, GuestOffsets, offsets};
 use machine::report::KernelReport;
 use machine::scenario::Scenario;
+use object::ReadCache;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// Everything that runs of one kernel share.
 pub struct Guest {
@@ -33,9 +37,16 @@ pub struct Guest {
     base: Option<Vec<u8>>,
     /// File of the first file system that was given.
     pub initrd: Option<PathBuf>,
+    made: Mutex<Made>,
 }
 
+/// The images made last, with what was wanted.
+type Made = Vec<(String, Arc<Image>)>;
+/// Most of them: two builds of a scenario.
+const MADE: usize = 2;
+
 /// What one build boots from.
+#[derive(Clone)]
 pub struct Image {
     /// The first file system.
     pub initrd: Vec<u8>,
@@ -74,11 +85,9 @@ impl Guest {
         let own = file.is_none();
         let kernel_path = file.or_else(|| artifacts.as_ref().map(|a| a.vmlinux.path.clone()));
         let kernel_path = kernel_path.expect("either was found");
-        let bytes = std::fs::read(&kernel_path).map_err(Error::io(&kernel_path, "read it"))?;
-        let (kernel, sha256) = std::thread::scope(|scope| {
-            let sha256 = scope.spawn(|| machine::report::sha256(&bytes));
-            (KernelImage::parse(&bytes), sha256.join().expect("hashing does not panic"))
-        });
+        let file = File::open(&kernel_path).map(Arc::new).map_err(Error::io(&kernel_path, "open it"))?;
+        let hash = Hash::of(&file);
+        let kernel = KernelImage::of_file(&file);
         let kernel = kernel.map_err(|source| Error::Kernel { path: kernel_path.clone(), source })?;
         let version = release_of(&kernel.banner);
         let artifacts =
@@ -86,10 +95,10 @@ impl Guest {
         let prepared = artifacts.as_ref().filter(|a| tree.is_none() && a.kernel == version);
         let compiled = tree.as_ref().and_then(|t| t.offsets.clone());
         let headers = compiled.or_else(|| prepared.and_then(|a| a.read_offsets().ok()));
-        let (offsets, structures) = layout(&bytes, headers.as_ref())?;
-        let report = KernelReport { version, sha256, structures };
+        let (offsets, structures) = layout(&file, headers.as_ref())?;
         let modules = prepared.map(|a| ModuleTree::scan(&a.modules_dir)).transpose()?.unwrap_or_default();
         let (modules, driver) = tree.map_or((modules, None), |t| (t.modules, Some(t.cxlflash)));
+        let sha256 = hash.get().map_err(Error::io(&kernel_path, "read it"))?;
         Ok(Guest {
             driver,
             vermagic: kernel.text("vermagic"),
@@ -99,9 +108,10 @@ impl Guest {
             given: args.module.clone(),
             modules,
             artifacts,
-            report,
+            report: KernelReport { version, sha256, structures },
             kernel,
             kernel_path,
+            made: Mutex::default(),
         })
     }
 
@@ -161,8 +171,22 @@ impl Guest {
         alone.map(|initrd| Image { initrd: initrd.clone(), symbols: vec![] })
     }
 
-    /// The image for a scenario with `driver` in it.
-    pub fn image(&self, scenario: &Scenario, driver: Option<&Path>, mode: Mode) -> Result<Image, Error> {
+    /// The image for a scenario with `driver` in it. It is asked for several times on the way to a run.
+    pub fn image(&self, scenario: &Scenario, driver: Option<&Path>, mode: Mode) -> Result<Arc<Image>, Error> {
+        let wanted = format!("{driver:?} {mode:?} {:?}", scenario.guest);
+        let known = |made: &Made| made.iter().find(|(of, _)| *of == wanted).map(|(_, image)| image.clone());
+        if let Some(image) = known(&self.made.lock().expect("nobody panics with the lock held")) {
+            return Ok(image);
+        }
+        let image = Arc::new(self.make_image(scenario, driver, mode)?);
+        let mut made = self.made.lock().expect("nobody panics with the lock held");
+        if made.len() == MADE {
+            made.remove(0);
+        }
+        made.push((wanted, image.clone()));
+        Ok(image)
+    }
+    fn make_image(&self, scenario: &Scenario, driver: Option<&Path>, mode: Mode) -> Result<Image, Error> {
         let mut given = self.given.clone();
         given.extend(driver.map(Path::to_owned));
         let wanted: Vec<&str> = scenario.guest.modules.iter().map(String::as_str).collect();
@@ -236,9 +260,9 @@ fn same_release(found: Artifacts, release: &str) -> Artifacts {
 
 /// The layout of a kernel's structures, and where it is known from: its own
 /// BTF, what that leaves open from its headers; without BTF the headers.
-fn layout(kernel: &[u8], headers: Option<&Offsets>) -> Result<(GuestOffsets, String), Error> {
+fn layout(kernel: &File, headers: Option<&Offsets>) -> Result<(GuestOffsets, String), Error> {
     let from_headers = |key: &str| headers.and_then(|o| o.get(key).ok());
-    let btf = Btf::of_elf(kernel, None)
+    let btf = Btf::of_elf(&ReadCache::new(kernel), None)
         .map_err(|e| Error::Environment(format!("the kernel's .BTF section: {e}")))?;
     Ok(match (btf, headers) {
         (Some(btf), _) => {

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod error;
 pub mod explain;
 pub mod guest;
+mod hashes;
 pub mod initramfs;
 pub mod kbuild;
 pub mod lists;

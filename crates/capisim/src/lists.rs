@@ -133,7 +133,7 @@ fn check_one(name: &str, guest: Option<&Guest>) -> Result<bool, Error> {
     let scenario = source.parse()?;
     let Some(guest) = guest else { return Ok(check::symbols(&scenario).is_empty()) };
     let image = guest.image(&scenario, None, Mode::Run)?;
-    let table = SymbolTable::new(&guest.kernel.symbols, image.symbols);
+    let table = SymbolTable::new(&guest.kernel.symbols, image.symbols.clone());
     let unknown = check::unknown_symbols(&scenario, &table);
     if unknown.is_empty() { Ok(true) } else { Err(source.problems(&unknown)) }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{Format, RunArgs, When};
 use crate::error::Error;
-use crate::guest::{Guest, Mode};
+use crate::guest::{Guest, Image, Mode};
 use crate::lunfile::{FileStore, LunArg};
 use crate::output;
 use crate::progress::{Meter, Progress};
@@ -225,7 +225,7 @@ pub fn preflight(job: &Job, guest: &Guest) -> Result<(), Error> {
     }
     let one = |driver: Option<&Path>| {
         let image = guest.image(&job.scenario, driver, Mode::Run)?;
-        let table = engine::SymbolTable::new(&guest.kernel.symbols, image.symbols);
+        let table = engine::SymbolTable::new(&guest.kernel.symbols, image.symbols.clone());
         let unknown = check::unknown_symbols(&job.scenario, &table);
         if unknown.is_empty() { Ok(()) } else { Err(job.source.problems(&unknown)) }
     };
@@ -435,13 +435,13 @@ pub fn setup<'a>(
     seed: u64,
     stores: Stores,
 ) -> Result<Setup<'a>, Error> {
-    let image = guest.image(scenario, driver, Mode::Run)?;
+    let Image { initrd, symbols } = Image::clone(&*guest.image(scenario, driver, Mode::Run)?);
     Ok(Setup {
         scenario,
         kernel: &guest.kernel,
-        modules: image.symbols,
+        modules: symbols,
         offsets: guest.offsets,
-        initrd: image.initrd,
+        initrd,
         adapters: adapters::build(scenario, seed, stores),
         seed,
         slice: engine::DEFAULT_SLICE,

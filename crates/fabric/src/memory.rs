@@ -15,6 +15,8 @@
 use crate::hash::StateHasher;
 use crate::image::MemoryImage;
 use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use vm_memory::mmap::{MmapRegion, MmapRegionBuilder};
 
@@ -187,6 +189,29 @@ impl GuestMemory {
         // SAFETY: as in `read_bytes`, with the directions exchanged.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(ra as usize), bytes.len()) };
         outcome
+    }
+    /// Reads `len` bytes of `file` from `offset` on into memory, before a guest runs.
+    ///
+    /// # Errors
+    /// Those of reading; then the range holds anything. Outside memory is `Ok(Store::Outside)`, and nothing is read.
+    pub fn write_file(&self, ra: u64, file: &File, offset: u64, len: u64) -> std::io::Result<Store> {
+        if !self.contains(ra, len) {
+            return Ok(Store::Outside);
+        }
+        let outcome = self.note_store(ra, len as usize);
+        // SAFETY: `contains` checked the range, and no other reference into the mapping exists: this type is not
+        // Sync, hands out none, and reading a file calls nothing of ours.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.base.add(ra as usize), len as usize) };
+        // The pages are new, and the host takes longer to make them than to fill them: two threads, of
+        // which no result depends.
+        let (first, second) = bytes.split_at_mut(bytes.len() / 2);
+        let middle = offset + first.len() as u64;
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| file.read_exact_at(second, middle));
+            file.read_exact_at(first, offset)?;
+            other.join().expect("reading does not panic")
+        })?;
+        Ok(outcome)
     }
     /// Big-endian 64-bit load.
     #[inline]
@@ -393,5 +418,22 @@ mod tests {
         assert_eq!(hash(&m), empty);
         let _ = m.write(0x9000, [1u8]);
         assert_ne!(hash(&m), one, "the place counts");
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_or_nothing() {
+        let path = std::env::temp_dir().join(format!("capisim-memory-{}", std::process::id()));
+        let bytes: Vec<u8> = (0..50_001u32).map(|n| (n >> 3) as u8).collect();
+        std::fs::write(&path, &bytes).expect("writes");
+        let file = File::open(&path).expect("opens");
+        std::fs::remove_file(&path).expect("removes");
+        let mem = GuestMemory::new(1 << 17).expect("128 KiB");
+        assert_eq!(mem.write_file(0x4F21, &file, 1, 50_000).expect("reads"), Store::Done);
+        let mut found = vec![0xAA; 50_002];
+        assert!(mem.read_bytes(0x4F20, &mut found));
+        assert_eq!((found[0], &found[1..50_001], found[50_001]), (0, &bytes[1..], 0));
+        assert_eq!(mem.write_file(0x1_FFFF, &file, 0, 2).expect("looks first"), Store::Outside);
+        assert!(mem.write_file(0, &file, 1, 50_001).is_err(), "the file ends before");
+        assert_eq!(mem.write_file(0, &file, 0, 1).expect("reads"), Store::Done);
     }
 }

@@ -1,7 +1,8 @@
 //! From a description to a machine about to execute its first instruction.
 
-use crate::kernel::KernelImage;
+use crate::kernel::{Content, KernelImage};
 use crate::machine::Machine;
+use fabric::memory::Store;
 use fabric::{GuestMemory, OutOfMemory, PciFunction};
 use powernv::{LayoutError, MemoryLayout, PlatformConfig};
 
@@ -38,6 +39,9 @@ pub enum BuildError {
     /// The host has too little memory.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
+    /// The kernel's file, of which a part was to be loaded.
+    #[error("cannot read the kernel's file: {0}")]
+    Kernel(std::io::Error),
     /// The pieces do not fit.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -74,7 +78,13 @@ pub(crate) fn load(
 ) -> Result<MemoryLayout, BuildError> {
     let layout = powernv::layout(platform, kernel.end)?;
     for s in &kernel.segments {
-        put(mem, s.ra, &s.bytes);
+        match &s.content {
+            Content::Bytes(bytes) => put(mem, s.ra, bytes),
+            Content::File { file, offset, len } => {
+                let stored = mem.write_file(s.ra, file, *offset, *len).map_err(BuildError::Kernel)?;
+                placed(stored, s.ra);
+            }
+        }
     }
     put(mem, layout.fdt, &powernv::device_tree(platform, &layout));
     put(mem, layout.opal_entry, &powernv::map::OPAL_TRAP.to_be_bytes());
@@ -85,8 +95,10 @@ pub(crate) fn load(
 }
 
 fn put(mem: &GuestMemory, ra: u64, bytes: &[u8]) {
-    let stored = mem.write_bytes(ra, bytes);
-    assert_eq!(stored, fabric::memory::Store::Done, "layout placed {ra:#x} inside memory");
+    placed(mem.write_bytes(ra, bytes), ra);
+}
+fn placed(stored: Store, ra: u64) {
+    assert_eq!(stored, Store::Done, "layout placed {ra:#x} inside memory");
 }
 
 impl Machine {
@@ -106,10 +118,10 @@ impl Machine {
 impl Machine {
     /// One CPU, no adapter, and these bytes from address 0 on.
     pub(crate) fn bare(bytes: Vec<u8>) -> Machine {
-        use crate::kernel::{KernelImage, Segment, Symbols};
+        use crate::kernel::{Segment, Symbols};
         let size = bytes.len() as u64;
         let kernel = KernelImage {
-            segments: vec![Segment { ra: 0, bytes, size }],
+            segments: vec![Segment { ra: 0, content: Content::Bytes(bytes), size }],
             entry: 0,
             end: size,
             symbols: Symbols::default(),

@@ -5,7 +5,7 @@ use capi::adapter::{Adapter, AdapterConfig};
 use capi::afu::{AfuConfig, SisliteAfu};
 use fabric::{NoInjection, PciFunction, Ticks};
 use machine::build::MachineConfig;
-use machine::kernel::{KernelImage, Segment, Symbols};
+use machine::kernel::{Content, KernelImage, Segment, Symbols};
 use machine::machine::{Machine, Stop};
 use powernv::map;
 
@@ -55,7 +55,7 @@ fn play(data: &[u8]) -> Machine {
     let head: [u8; HEAD] = std::array::from_fn(|n| data.get(n).copied().unwrap_or_default());
     let image = program(data.get(HEAD..).unwrap_or_default());
     let kernel = KernelImage {
-        segments: vec![Segment { ra: 0, size: image.len() as u64, bytes: image }],
+        segments: vec![Segment { ra: 0, size: image.len() as u64, content: Content::Bytes(image) }],
         entry: CODE,
         end: END,
         symbols: Symbols::default(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use machine::KernelImage;
 use object::elf;
@@ -104,30 +105,32 @@ pub fn check_vermagic(module: &Module, kernel: &str) -> Result<(), ImageError> {
 #[derive(Debug, Clone, Default)]
 pub struct ModuleTree {
     folder: PathBuf,
-    files: BTreeMap<String, PathBuf>,
+    /// As `modules.order` lists them; a file of a package may be a compressed one.
+    listed: BTreeMap<String, PathBuf>,
+    /// What the folder holds, if somebody had to look.
+    found: OnceLock<BTreeMap<String, PathBuf>>,
     builtin: BTreeSet<String>,
 }
 
 impl ModuleTree {
-    /// Lists `folder` and all below it. `modules.builtin`, in it or beside it, tells what needs no file.
+    /// The modules in `folder` and all below it. `modules.order`, in it or beside it, tells most of them without a look at
+    /// thousands of files; `modules.builtin` tells what needs no file.
     pub fn scan(folder: &Path) -> Result<Self, ImageError> {
-        let mut tree = Self { folder: folder.to_owned(), ..Self::default() };
-        let mut open = vec![folder.to_owned()];
-        while let Some(next) = open.pop() {
-            let failed = |source| ImageError::Io { path: next.clone(), source };
-            for entry in fs::read_dir(&next).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                if entry.file_type().map_err(failed)?.is_dir() {
-                    open.push(entry.path());
-                } else if let Some(name) = name_of(&entry.path()) {
-                    tree.files.insert(name, entry.path());
-                }
-            }
-        }
         let places = [Some(folder), folder.parent()];
-        let list =
-            places.into_iter().flatten().find_map(|at| fs::read_to_string(at.join("modules.builtin")).ok());
-        tree.builtin = list.unwrap_or_default().lines().filter_map(|line| name_of(Path::new(line))).collect();
+        let text = |name: &str| {
+            let mut texts =
+                places.iter().flatten().map(|at| Some((*at, fs::read_to_string(at.join(name)).ok()?)));
+            texts.find_map(|text| text)
+        };
+        let (at, order) = text("modules.order").unwrap_or((folder, String::new()));
+        let line = |line: &str| Some((name_of(Path::new(line))?, at.join(line)));
+        let listed = order.lines().filter_map(line).collect();
+        let mut tree = Self { folder: folder.to_owned(), listed, ..Self::default() };
+        if tree.listed.is_empty() {
+            tree.found = OnceLock::from(below(folder)?);
+        }
+        let (_, list) = text("modules.builtin").unwrap_or((folder, String::new()));
+        tree.builtin = list.lines().filter_map(|line| name_of(Path::new(line))).collect();
         Ok(tree)
     }
 
@@ -139,7 +142,7 @@ impl ModuleTree {
             let line = line.strip_prefix("kernel/").unwrap_or(line);
             let file = folder.join(line.strip_suffix(".o").unwrap_or(line)).with_extension("ko");
             if let Some(name) = name_of(&file).filter(|_| file.is_file()) {
-                tree.files.insert(name, file);
+                tree.listed.insert(name, file);
             }
         }
         let list = fs::read_to_string(folder.join("modules.builtin")).unwrap_or_default();
@@ -177,9 +180,9 @@ impl ModuleTree {
         if chain.iter().any(|link| link == name) {
             return Err(ImageError::Circle { chain: format!("{} -> {name}", chain.join(" -> ")) });
         }
-        let module = match (given.remove(name), self.files.get(name)) {
+        let module = match (given.remove(name), self.file(name)) {
             (Some(module), _) => module,
-            (None, Some(path)) => Module::read(path)?,
+            (None, Some(path)) => Module::read(&path)?,
             (None, None) => return Err(self.missing(name, chain.last())),
         };
         chain.push(name.to_owned());
@@ -191,10 +194,38 @@ impl ModuleTree {
         Ok(())
     }
 
+    /// The file of a module.
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        let listed = self.listed.get(name).into_iter();
+        let mut plain_and_packed = listed.flat_map(|path| [path.clone(), path.with_extension("ko.xz")]);
+        plain_and_packed.find(|path| path.is_file()).or_else(|| {
+            // A folder that cannot be read has no modules; that it misses one is said with its name.
+            self.found.get_or_init(|| below(&self.folder).unwrap_or_default()).get(name).cloned()
+        })
+    }
+
     fn missing(&self, name: &str, needed_by: Option<&String>) -> ImageError {
         let needed_by = needed_by.map_or("the guest image".to_owned(), |by| format!("`{by}`"));
         ImageError::MissingModule { folder: self.folder.clone(), name: name.to_owned(), needed_by }
     }
+}
+
+/// Module files in a folder and all below it.
+fn below(folder: &Path) -> Result<BTreeMap<String, PathBuf>, ImageError> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        let failed = |source| ImageError::Io { path: next.clone(), source };
+        for entry in fs::read_dir(&next).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_type().map_err(failed)?.is_dir() {
+                open.push(entry.path());
+            } else if let Some(name) = name_of(&entry.path()) {
+                files.insert(name, entry.path());
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// Refuses what the guest could not execute.

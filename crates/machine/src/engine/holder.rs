@@ -9,7 +9,7 @@ use super::locks::{MAX_NAME, is_called};
 use super::observe::{LOCKS, LockOp};
 use super::progress::Progress;
 use super::session::Session;
-use super::symbols::SymbolTable;
+use super::symbols::{Function, SymbolTable};
 use super::view::View;
 use super::watches::{Hit, Purpose, Watches};
 use crate::guest::{GuestOffsets, Inspector};
@@ -116,7 +116,7 @@ pub(super) fn takers() -> impl Iterator<Item = &'static str> {
 /// Entries of functions after which a CPU may run an owner, with what is to be looked at there.
 fn owners_show_at(table: &SymbolTable<'_>) -> impl Iterator<Item = (u64, Purpose)> {
     let taking = takers().filter_map(|name| table.find(name)).map(|f| (f.entry, Purpose::Taking));
-    taking.chain(table.kernel_matching(is_task_switch).into_iter().map(|f| (f.entry, Purpose::Switched)))
+    taking.chain(task_switches(table).map(|f| (f.entry, Purpose::Switched)))
 }
 
 /// A CPU that runs the owner of a mutex.
@@ -191,9 +191,11 @@ impl Watches {
     }
 }
 
-/// The end of a change to another task, in which a compiler may leave a suffix.
-pub(super) fn is_task_switch(function: &str) -> bool {
-    function.split('.').next() == Some("finish_task_switch")
+/// The ends of a change to another task: a compiler may leave a suffix in their names.
+pub(super) fn task_switches(table: &SymbolTable<'_>) -> impl Iterator<Item = Function> {
+    const NAME: &str = "finish_task_switch";
+    let whole = |f: &Function| f.name.split('.').next() == Some(NAME);
+    table.kernel_functions(NAME).into_iter().filter(whole)
 }
 
 impl Session<'_, '_> {

@@ -4,7 +4,7 @@
 //! What is observed is watched like what a scenario asks for, but nothing
 //! follows from it: the machine goes on in the middle of its turn.
 
-use super::holder::is_task_switch;
+use super::holder::task_switches;
 use super::symbols::SymbolTable;
 use super::view::View;
 use super::watches::Watches;
@@ -197,7 +197,7 @@ impl Observer {
         let _ = SIGNALS.iter().any(|&(name, number, task)| kernel(name, Role::Signal { number, task }));
         kernel("do_exit", Role::Exit);
         kernel("schedule", Role::Schedule);
-        for f in table.kernel_matching(is_task_switch) {
+        for f in task_switches(table) {
             self.add(machine, watches, f.entry, Role::Switched);
         }
     }

@@ -162,9 +162,8 @@ impl<'a> SymbolTable<'a> {
             _ => format!("{address:#x}"),
         }
     }
-    /// Kernel functions whose name passes `test`.
-    pub fn kernel_matching(&self, test: impl Fn(&str) -> bool) -> Vec<Function> {
-        let names: Vec<&str> = self.kernel.names().filter(|n| test(n)).collect();
-        names.into_iter().filter_map(|n| self.find(n)).collect()
+    /// Kernel functions whose name begins with `start`.
+    pub fn kernel_functions(&self, start: &str) -> Vec<Function> {
+        self.kernel.names_from(start).into_iter().filter_map(|n| self.find(n)).collect()
     }
 }

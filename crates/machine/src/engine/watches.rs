@@ -166,7 +166,7 @@ impl Watches {
             waited_for: vec![],
             locks: Locks::default(),
             sought: vec![],
-            slow_functions: table.kernel_matching(|n| n.starts_with("__mutex_lock")),
+            slow_functions: table.kernel_functions("__mutex_lock"),
             purposes: BTreeMap::new(),
             followed: 0,
             inside: vec![],

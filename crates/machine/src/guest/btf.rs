@@ -4,7 +4,7 @@
 //! gives us its BTF, so all of it is checked.
 
 use object::read::elf::ElfFile64;
-use object::{Endianness, Object, ObjectSection};
+use object::{Endianness, Object, ObjectSection, ReadRef};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -100,8 +100,8 @@ impl Btf {
     ///
     /// # Errors
     /// As [`BtfError`] says.
-    pub fn of_elf(file: &[u8], base: Option<Arc<Btf>>) -> Result<Option<Btf>, BtfError> {
-        let elf = ElfFile64::<Endianness>::parse(file).map_err(|e| BtfError::Elf(e.to_string()))?;
+    pub fn of_elf<'data>(file: impl ReadRef<'data>, base: Option<Arc<Btf>>) -> Result<Option<Btf>, BtfError> {
+        let elf = ElfFile64::<Endianness, _>::parse(file).map_err(|e| BtfError::Elf(e.to_string()))?;
         let Some(section) = elf.section_by_name(".BTF") else { return Ok(None) };
         let bytes = section.data().map_err(|e| BtfError::Elf(e.to_string()))?;
         Btf::parse(bytes, base).map(Some)
@@ -438,7 +438,7 @@ mod tests {
             }
         }
         assert_eq!(
-            Btf::of_elf(b"no ELF", None).map(|_| ()),
+            Btf::of_elf(&b"no ELF"[..], None).map(|_| ()),
             Err(BtfError::Elf("Invalid ELF header size or alignment".into()))
         );
     }
