@@ -139,6 +139,8 @@ Examples:
   capisim run soak --draw cycles=1667           a number of the scenario's, another one
   capisim run --driver old.ko --driver new.ko   the first is old, the second new
   capisim run probe --verify                    twice, in two processes, compared down to the instruction
+  capisim run probe --verify --executor interpreter --beside jit:0
+                                                the same, with another executor in each
   capisim run --format json > result.json";
 
 const AB_EXAMPLES: &str = "\
@@ -369,6 +371,9 @@ pub struct RunArgs {
     /// Runs every build twice, in two processes, and compares them at marks; if they differ, finds the instruction, register, page or event that begins it (exit code 4).
     #[arg(long)]
     pub verify: bool,
+    /// Executor of the second process of --verify; the first has that of --executor: two executors are one machine.
+    #[arg(long, value_name = "EXECUTOR", requires = "verify")]
+    pub beside: Option<Executor>,
     /// Disturbs the second run, to test --verify itself: `gpr:CPU:REGISTER:BIT@N`, `memory:ADDRESS:BIT@N`, `schedule@N`, `event@N`.
     #[arg(long, value_name = "WHAT@N", requires = "verify", hide = true)]
     pub verify_perturb: Option<String>,

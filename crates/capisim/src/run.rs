@@ -9,10 +9,11 @@ use crate::progress::{Meter, Progress};
 use crate::rundir::{self, Bundle, FileId, Logs};
 use crate::scenarios::{DEFAULT, Source};
 use crate::stop::Stop;
-use crate::verify::{self, perturb::Perturbation};
+use crate::verify::{self, Sides};
 use machine::Record;
 use machine::adapters::{self, Stores};
 use machine::engine::{self, Branch, Host, Setup, Status, Wish};
+use machine::executor;
 use machine::report::{Build, BuildReport, Role, RunReport};
 use machine::scenario::{
     LunSpec, Scenario, check,
@@ -197,16 +198,15 @@ fn run_one(
     let builds = builds(guest, &job.drivers)?;
     preflight(job, guest)?;
     announce(job, guest, seed, &builds);
-    let verify = args.verify.then_some(args.verify_perturb.as_deref());
-    verify.flatten().map(Perturbation::parse).transpose()?;
+    let sides = Sides::asked(args, executor::chosen())?;
     check_memory(&job.scenario, if args.verify { 2 } else { builds.len() })?;
     let dir = rundir::create(&args.guest.out, &job.scenario.name, seed)?;
     let recorded = || {
         rundir::write(&dir.join("scenario.toml"), job.source.text.as_bytes())?;
         let mut bundle = bundle(job, guest, &args.guest, seed)?;
         bundle.save(&dir)?;
-        let reports = match verify {
-            Some(perturb) => verify::execute(job, builds, &dir, perturb, progress, stop)?,
+        let reports = match &sides {
+            Some(sides) => verify::execute(job, builds, &dir, sides, progress, stop)?,
             None => execute(job, guest, seed, builds, &dir, progress, stop)?,
         };
         if stop.code().is_none() {

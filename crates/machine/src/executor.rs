@@ -52,6 +52,10 @@ impl Executor {
             Executor::Jit(threshold) => jit::translator(threshold).is_some(),
         }
     }
+    /// What does the work on this host: the interpreter, if this is not available.
+    pub fn effective(self) -> Executor {
+        if self.available() { self } else { Executor::Interpreter }
+    }
     /// An empty cache of decoded code for it.
     pub fn code_cache(self) -> CodeCache {
         #[allow(unused_mut, reason = "without the feature nothing is set")]

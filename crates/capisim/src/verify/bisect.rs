@@ -111,6 +111,13 @@ impl<A: Side, B: Side> Pair<A, B> {
             (Answer::At(_), other) | (other, _) => Err(unexpected(other)),
         }
     }
+    /// What executes each, by its name.
+    pub fn executors(&mut self) -> Result<[String; 2], Error> {
+        match self.both(&Ask::Executor)? {
+            (Answer::Executor(a), Answer::Executor(b)) => Ok([a, b]),
+            (Answer::Executor(_), other) | (other, _) => Err(unexpected(other)),
+        }
+    }
     /// Compares both runs every `step` instructions and, if they differ,
     /// finds where they begin to. `tell` hears how far it is; if it says
     /// false, that is all.

@@ -2,6 +2,7 @@
 //! marks; a difference is followed to the instruction that makes it.
 
 pub mod bisect;
+pub mod executors;
 pub mod perturb;
 pub mod side;
 
@@ -11,16 +12,17 @@ use crate::run::{self, Job};
 use crate::rundir;
 use crate::stop::Stop;
 use bisect::{Compared, Divergence, Pair, Side};
+pub use executors::Sides;
 use machine::report::{Build, BuildReport};
 use side::{Answer, Ask};
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Instructions between two marks. Hashing what a booted guest has touched
-/// takes about as long as so many instructions.
-pub const STEP: u64 = 20_000_000;
+/// Instructions between two marks.
+pub const STEP: u64 = 10_000_000;
 
 /// Runs every build of `job`, whose bundle is in `dir`, twice.
 ///
@@ -30,7 +32,7 @@ pub fn execute(
     job: &Job,
     builds: Vec<Build>,
     dir: &Path,
-    perturbation: Option<&str>,
+    sides: &Sides,
     progress: &Progress,
     stop: &Stop,
 ) -> Result<Vec<BuildReport>, Error> {
@@ -40,8 +42,9 @@ pub fn execute(
     let mut reports = vec![];
     for (n, build) in builds.into_iter().enumerate() {
         let mut meter = progress.start(&format!("verify {}", build.driver));
-        let mut pair =
-            Pair { first: Process::start(dir, n, None)?, second: Process::start(dir, n, perturbation)? };
+        let start = |side| Process::start(&sides.arguments(side, dir, n));
+        let mut pair = Pair { first: start(0)?, second: start(1)? };
+        sides.confirm(&mut pair)?;
         let compared = pair.compare(STEP, |at| {
             meter.tell(|wall| {
                 let (millions, t) = (at.instructions / 1_000_000, at.now_ns as f64 / 1e9);
@@ -56,7 +59,7 @@ pub fn execute(
         match compared? {
             Compared::Stopped => return Ok(reports),
             Compared::Differ(divergence) => {
-                let text = describe(&build.driver, &divergence, dir);
+                let text = describe(&build.driver, &divergence, sides, dir);
                 rundir::write(&dir.join("divergence.txt"), text.as_bytes())?;
                 return Err(Error::Nondeterminism(text));
             }
@@ -64,7 +67,7 @@ pub fn execute(
                 let seconds = meter.seconds();
                 meter.finish();
                 eprintln!(
-                    "verified {}: two processes, equal at {marks} marks, the last at the end ({seconds:.1} s)",
+                    "verified {}: two processes, {sides}, equal at {marks} marks, the last at the end ({seconds:.1} s)",
                     build.driver
                 );
                 let place = run::logs(dir, build.role);
@@ -87,13 +90,12 @@ struct Process {
 }
 
 impl Process {
-    fn start(dir: &Path, driver: usize, perturbation: Option<&str>) -> Result<Process, Error> {
+    fn start(arguments: &[OsString]) -> Result<Process, Error> {
         let failed = |e: std::io::Error| Error::Environment(format!("cannot start a second process: {e}"));
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
-        command.arg("verify-side").arg(dir).args(["--driver", &driver.to_string()]);
-        command.args(perturbation.into_iter().flat_map(|p| ["--perturb", p]));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        let mut child =
+            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let (to, from) = (child.stdin.take(), child.stdout.take());
         let (Some(to), Some(from)) = (to, from) else {
             return Err(Error::Internal("a process without pipes".into()));
@@ -134,9 +136,11 @@ fn bytes(bytes: &[u8]) -> String {
 }
 
 /// A divergence for people, with what to send us.
-pub fn describe(driver: &str, d: &Divergence, dir: &Path) -> String {
+pub fn describe(driver: &str, d: &Divergence, sides: &Sides, dir: &Path) -> String {
     let mut out = format!("two runs of the same inputs differ (driver {driver})\n");
     // Writing to a String cannot fail.
+    let [first, second] = sides.executors;
+    let _ = writeln!(out, "executors   first run {first}, second run {second}");
     let _ = writeln!(out, "equal       after {} instructions, t={:.9} s", d.equal, d.now_ns as f64 / 1e9);
     let _ = writeln!(out, "different   after {} instructions: {}", d.unequal, d.parts.join(", "));
     if d.fleeting {

@@ -9,7 +9,7 @@ use crate::run::{self, Job};
 use crate::rundir::{self, Bundle, Logs};
 use machine::engine::{Ended, Host, Kept, Place, Status, Walk, Wish};
 use machine::report::{Build, BuildReport};
-use machine::{Mark, Record};
+use machine::{Mark, Record, executor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 /// A question, or something to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
+    /// What executes this run: [`Answer::Executor`].
+    Executor,
     /// Go on to a mark: [`Answer::At`].
     Advance(Mark),
     /// Begin again from power-on.
@@ -60,6 +62,8 @@ pub struct Moment {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
+    /// Name of what executes the run.
+    Executor(String),
     /// Where the run stands.
     At(Moment),
     /// It is done.
@@ -194,6 +198,7 @@ impl Run<'_, '_, '_> {
     fn answer(&mut self, ask: Ask) -> Result<Answer, String> {
         let memory = self.walk.machine().memory();
         Ok(match ask {
+            Ask::Executor => Answer::Executor(executor::chosen().effective().to_string()),
             Ask::Advance(mark) => Answer::At(self.advance(mark)),
             Ask::Keep => {
                 let kept = self.walk.keep().map_err(|e| e.to_string())?;

@@ -115,6 +115,7 @@ impl Side for Toy {
             Ask::Pages => Answer::Pages(vec![(3, format!("{:?}", self.page))]),
             Ask::Page(_) => Answer::Page(self.page.to_vec()),
             Ask::Records(from) => Answer::Records(self.records.iter().skip(*from).take(2).cloned().collect()),
+            Ask::Executor => Answer::Executor("toy".into()),
             Ask::Finish(..) => Answer::Failed("a toy has no report".into()),
         };
         self.answers.push_back(answer);
