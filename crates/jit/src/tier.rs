@@ -30,6 +30,10 @@ struct Page {
     doors: BTreeMap<u16, Door>,
 }
 
+/// With drawn delays one jump in so many is linked when it is taken, and before one block in so many everything is forgotten.
+const LINKED: u64 = 4;
+const FORGOTTEN: u64 = 4096;
+
 /// [`Threshold`] with the generator it needs.
 enum Heat {
     Times(u8),
@@ -49,6 +53,20 @@ impl Heat {
         match self {
             Heat::Times(times) => (*times).min(6),
             Heat::Drawn(rng) => rng.below(3) as u8,
+        }
+    }
+    /// Whether a jump that is taken leads straight to its block from now on, or waits for another time.
+    fn links(&mut self) -> bool {
+        match self {
+            Heat::Times(_) => true,
+            Heat::Drawn(rng) => rng.below(LINKED) == 0,
+        }
+    }
+    /// Whether everything is forgotten before a block is made, as when there is no room.
+    fn forgets(&mut self) -> bool {
+        match self {
+            Heat::Times(_) => false,
+            Heat::Drawn(rng) => rng.below(FORGOTTEN) == 0,
         }
     }
 }
@@ -166,7 +184,7 @@ impl Tier {
     fn linked_single(&mut self, code: &CodeCache, env: &Env<'_>, id: u32, cia: u64) -> Option<usize> {
         let (site, evictions) = (self.frame.site as usize, self.evictions);
         let place = self.single(code, env, id, cia)?;
-        if site != 0 && evictions == self.evictions {
+        if site != 0 && evictions == self.evictions && self.threshold.links() {
             self.link(site, place);
         }
         Some(place)
@@ -184,7 +202,7 @@ impl Tier {
         if self.ops.is_empty() {
             return None;
         }
-        if self.buffer.free() < self.largest {
+        if self.buffer.free() < self.largest || self.threshold.forgets() {
             self.evict();
         }
         let place = self.buffer.used();
@@ -213,6 +231,10 @@ impl Tier {
             page.entries.fill(none);
             page.singles.clear();
             page.doors.clear();
+            // What was hot once is made again at once, unless delays are drawn: then there is another for each life of a block.
+            if matches!(self.threshold, Heat::Drawn(_)) {
+                self.threshold.cool(&mut page.heat[..]);
+            }
         }
     }
 
@@ -292,7 +314,7 @@ impl Translator for Tier {
                 return Progress::Interpret { page: id, whole: false };
             };
             // After an eviction the jump is gone.
-            if site != 0 && evictions == self.evictions {
+            if site != 0 && evictions == self.evictions && self.threshold.links() {
                 let to = if far { self.door(id, cpu.cia, place) } else { Some(place) };
                 to.into_iter().for_each(|to| self.link(site, to));
             }
@@ -342,6 +364,36 @@ impl Translator for Tier {
                 serialize();
             }
             self.threshold.cool(&mut page.heat[..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The delays of a place's life: until there is code, until jumps lead there, until it is gone.
+    #[test]
+    fn all_delays_are_drawn_and_none_is_without() {
+        let (mut drawn, mut set) = (Heat::Drawn(Rng::named(1, "threshold")), Heat::Times(0));
+        let count = |asked: u64, what: &mut dyn FnMut() -> bool| (0..asked).filter(|_| what()).count() as u64;
+        for (of, what) in [(LINKED, Heat::links as fn(&mut Heat) -> bool), (FORGOTTEN, Heat::forgets)] {
+            let found = count(1000 * of, &mut || what(&mut drawn));
+            assert!((800..1200).contains(&found), "{found} of 1000 expected");
+        }
+        assert_eq!(count(1000, &mut || set.links()), 1000);
+        assert_eq!(count(100_000, &mut || set.forgets()), 0);
+    }
+
+    #[test]
+    fn an_eviction_draws_anew() {
+        for (threshold, anew) in [(Threshold::Drawn(7), true), (Threshold::Times(7), false)] {
+            let mut tier = Tier::new(threshold).expect("this host has a translator");
+            tier.reach(1);
+            tier.pages[1].heat[5] = 0;
+            let before = tier.pages[1].heat.clone();
+            tier.evict();
+            assert_eq!(tier.pages[1].heat != before, anew, "{threshold:?}");
         }
     }
 }
