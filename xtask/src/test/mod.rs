@@ -7,6 +7,7 @@
 
 pub mod cargo;
 mod determinism;
+mod executors;
 mod fuzz;
 mod stages;
 
