@@ -16,7 +16,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "it", about: "integration tests", guest: true, run: integration },
     Stage {
         name: "determinism",
-        about: "debug, release and every executor reach one state",
+        about: "debug, release and every executor reach one state, in boots and scenarios",
         guest: true,
         run: determinism::run,
     },
