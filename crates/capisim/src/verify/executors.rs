@@ -69,8 +69,6 @@ impl fmt::Display for Sides {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bisect::Divergence;
-    use super::super::describe;
     use super::super::side::{Answer, Ask};
     use super::*;
     use crate::cli::{Cli, Verb};
@@ -109,6 +107,7 @@ mod tests {
     #[test]
     #[cfg(all(feature = "jit", target_arch = "x86_64", target_os = "linux"))]
     fn the_second_process_has_the_one_beside() {
+        use crate::verify::{bisect::Divergence, describe};
         let named = |text: &str| text.parse::<Executor>().expect(text);
         for (first, second) in [("interpreter", "jit:0"), ("jit:0", "jit:seed=77"), ("jit:3", "interpreter")]
         {
