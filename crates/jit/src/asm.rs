@@ -67,7 +67,6 @@ pub enum Alu {
     Add = 0,
     Or = 1,
     Adc = 2,
-    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,
@@ -444,9 +443,13 @@ impl Asm {
         self.rex(Size::W, Reg(0), None, d, d.0 >= 4);
         self.bytes.extend_from_slice(&[0x0F, 0x90 | c as u8, 0xC0 | d.0 & 7]);
     }
-    /// Carry flag = bit `n` of the word at `m`.
-    pub fn bt_mem(&mut self, m: Mem, n: u8) {
-        self.rm(Size::W, &[0x0F], 0xBA, Reg(4), m);
+    /// The byte at `m` = the condition.
+    pub fn setcc_mem(&mut self, c: Cond, m: Mem) {
+        self.rm(Size::W, &[0x0F], 0x90 | c as u8, Reg(0), m);
+    }
+    /// Carry flag = bit `n` of a word.
+    pub fn bt(&mut self, r: Reg, n: u8) {
+        self.rr(Size::W, &[0x0F], 0xBA, Reg(4), r);
         self.byte(n);
     }
     /// Carry flag = 1.

@@ -45,7 +45,10 @@ pub struct Frame {
     /// An `Env` of the run; its lifetime is that of one call of `enter`.
     env: *mut (),
     /// Condition register fields, one byte each: LT GT EQ SO as 8 4 2 1.
-    pub cr: [u8; 8],
+    cr: [u8; 8],
+    /// XER[CA] and XER[CA32], 0 or 1 each, which the CPU's XER does not have meanwhile.
+    ca: u8,
+    ca32: u8,
     /// What a compare stores for less, greater, equal: SO included.
     less: u32,
     greater: u32,
@@ -98,6 +101,8 @@ pub struct Frame {
 pub mod place {
     use super::*;
     pub const CR: i32 = offset_of!(Frame, cr) as i32;
+    pub const CA: i32 = offset_of!(Frame, ca) as i32;
+    pub const CA32: i32 = offset_of!(Frame, ca32) as i32;
     pub const LESS: i32 = offset_of!(Frame, less) as i32;
     pub const GREATER: i32 = offset_of!(Frame, greater) as i32;
     pub const EQUAL: i32 = offset_of!(Frame, equal) as i32;
@@ -180,6 +185,8 @@ impl Frame {
             cpu: null_mut(),
             env: null_mut(),
             cr: [0; 8],
+            ca: 0,
+            ca32: 0,
             less: 8,
             greater: 4,
             equal: 2,
@@ -234,8 +241,18 @@ impl Frame {
     }
     fn load_cr(&mut self, cpu: &Cpu) {
         self.cr = unpack(cpu.cr);
+        self.ca = u8::from(cpu.xer & xer::CA != 0);
+        self.ca32 = u8::from(cpu.xer & xer::CA32 != 0);
         let so = u32::from(cpu.xer & xer::SO != 0);
         (self.less, self.greater, self.equal) = (8 | so, 4 | so, 2 | so);
+    }
+
+    /// The CPU gets CR and the carries.
+    pub fn store_cr(&self, cpu: &mut Cpu) {
+        cpu.cr = pack(self.cr);
+        cpu.xer = cpu.xer & !(xer::CA | xer::CA32)
+            | u64::from(self.ca) * xer::CA
+            | u64::from(self.ca32) * xer::CA32;
     }
 
     /// Calls the meaning of row `op` for `word`; 1 if emitted code has to end,
@@ -246,7 +263,7 @@ impl Frame {
         // does not touch what they point to until it returns.
         let (cpu, env) = unsafe { (&mut *self.cpu, &mut *self.env.cast::<Env<'_>>()) };
         if with_cr {
-            cpu.cr = pack(self.cr);
+            self.store_cr(cpu);
         }
         self.asked = 0;
         let handler = self.handlers[op as usize];
@@ -298,7 +315,7 @@ extern "C" fn step(frame: *mut Frame, word: u32, op: u32) -> u32 {
     unsafe { &mut *frame }.call(Word(word), op, true)
 }
 
-/// A load or store, or another instruction that leaves CR alone.
+/// A load or store, or another instruction that leaves CR alone and has nothing to do with the carries.
 extern "C" fn access(frame: *mut Frame, word: u32, op: u32) -> u32 {
     // SAFETY: as in `step`.
     unsafe { &mut *frame }.call(Word(word), op, false)

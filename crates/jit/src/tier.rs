@@ -5,7 +5,7 @@ use crate::asm::{Asm, displacement};
 use crate::buffer::{Buffer, serialize};
 use crate::emit::{self, Door, Op, Rows};
 use crate::fpu::Fpu;
-use crate::frame::{Exit, Frame, pack};
+use crate::frame::{Exit, Frame};
 use crate::stubs::Stubs;
 use cpu::{CodeCache, Cpu, Env, Progress, Translator};
 use fabric::Rng;
@@ -284,7 +284,7 @@ impl Tier {
         // SAFETY: `stubs.enter` is the place of a function of this type.
         let enter = unsafe { transmute::<*const u8, Enter>(self.buffer.address(self.stubs.enter)) };
         enter(frame, self.buffer.address(place));
-        cpu.cr = pack(frame.cr);
+        frame.store_cr(cpu);
         frame.fpu.unload(cpu, env);
         match frame.exit {
             x if x == Exit::Look as u32 => Exit::Look,

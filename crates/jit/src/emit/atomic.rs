@@ -56,7 +56,7 @@ fn load_reserve(b: &mut Block<'_>, w: Word, len: i32) -> bool {
         address
     } else {
         ldst::address(b, w, Form::X);
-        holes.push(ldst::probe_aligned(b, Reg::RAX, len, ldst::READS));
+        ldst::probe_aligned(b, Reg::RAX, len, ldst::READS, &mut holes);
         ldst::to_host(b, Reg::RAX, Reg::RAX, ldst::READS);
         reserve(b, Reg::RAX, len);
         Reg::RAX

@@ -1,10 +1,9 @@
-//! Fixed-point instructions that set XER[CA] and XER[CA32].
+//! Fixed-point instructions that set XER[CA] and XER[CA32], which are bytes of the frame.
 
 use super::{Block, Emit};
 use crate::asm::{Alu, Cond, Reg, Shift, Size};
-use crate::frame::field;
-use crate::stubs::cpu;
-use cpu::state::xer;
+use crate::frame::place;
+use crate::stubs::frame;
 use isa::Word;
 
 pub const ROWS: &[(&str, Emit)] = &[
@@ -28,10 +27,6 @@ pub const ROWS: &[(&str, Emit)] = &[
     ("srawi", |b, w| shift_algebraic(b, w, Size::W, w.sh5() as u32)),
     ("sradi", |b, w| shift_algebraic(b, w, Size::Q, w.sh6())),
 ];
-
-/// Bit numbers from the right.
-const CA: u32 = xer::CA.trailing_zeros();
-const CA32: u32 = xer::CA32.trailing_zeros();
 
 enum Addend {
     Rb,
@@ -67,11 +62,15 @@ fn sum(b: &mut Block<'_>, w: Word, s: Sum, record: bool) -> bool {
     }
     // The low words once more: their carry is CA32.
     b.asm.mov(Size::W, Reg::RCX, d);
-    for (size, into, carry_out) in [(Size::Q, d, Reg::RAX), (Size::W, Reg::RCX, Reg::RDX)] {
+    if matches!(s.carry, Carry::Ca) {
+        // Both sums start with the same carry, and the first one sets it.
+        b.asm.load8z(Reg::RAX, frame(place::CA));
+    }
+    for (size, into, carry_out) in [(Size::Q, d, place::CA), (Size::W, Reg::RCX, place::CA32)] {
         match s.carry {
             Carry::Zero => {}
             Carry::One => b.asm.stc(),
-            Carry::Ca => b.asm.bt_mem(cpu(field::XER), CA as u8),
+            Carry::Ca => b.asm.bt(Reg::RAX, 0),
         }
         let op = if matches!(s.carry, Carry::Zero) { Alu::Add } else { Alu::Adc };
         match (rb, &s.addend) {
@@ -79,25 +78,11 @@ fn sum(b: &mut Block<'_>, w: Word, s: Sum, record: bool) -> bool {
             (None, Addend::Imm(value)) => b.asm.alu_imm(op, size, into, *value),
             (None, Addend::Rb) => unreachable!("RB was fetched"),
         }
-        b.asm.setcc(Cond::Below, carry_out);
+        b.asm.setcc_mem(Cond::Below, frame(carry_out));
     }
     b.set(w.rt(), d);
-    b.asm.zero8(Reg::RAX, Reg::RAX);
-    b.asm.zero8(Reg::RDX, Reg::RDX);
-    b.asm.shift(Shift::Shl, Size::W, Reg::RAX, CA);
-    b.asm.shift(Shift::Shl, Size::W, Reg::RDX, CA32);
-    b.asm.alu(Alu::Or, Size::W, Reg::RAX, Reg::RDX);
-    set_carries(b);
     b.record(record, d);
     true
-}
-
-/// XER[CA] and XER[CA32] are those of EAX.
-fn set_carries(b: &mut Block<'_>) {
-    b.asm.load(Size::W, Reg::RCX, cpu(field::XER));
-    b.asm.alu_imm(Alu::And, Size::W, Reg::RCX, !(xer::CA | xer::CA32) as u32 as i32);
-    b.asm.alu(Alu::Or, Size::W, Reg::RCX, Reg::RAX);
-    b.asm.store(Size::W, cpu(field::XER), Reg::RCX);
 }
 
 /// The carries are set if a negative number loses ones.
@@ -109,20 +94,19 @@ fn shift_algebraic(b: &mut Block<'_>, w: Word, size: Size, n: u32) -> bool {
         Size::Q => b.asm.mov(Size::Q, d, s),
     }
     if n == 0 {
-        b.asm.mov_imm(Reg::RAX, 0);
+        b.asm.store_imm8(frame(place::CA), 0);
+        b.asm.store_imm8(frame(place::CA32), 0);
     } else {
         b.asm.mov(Size::Q, Reg::RAX, d);
         b.asm.mov(Size::Q, Reg::RCX, d);
         b.asm.shift(Shift::Sar, Size::Q, Reg::RCX, 63);
         b.asm.shift(Shift::Shl, Size::Q, Reg::RAX, 64 - n);
-        b.asm.alu(Alu::And, Size::Q, Reg::RAX, Reg::RCX);
-        b.asm.neg(Size::Q, Reg::RAX);
-        b.asm.alu(Alu::Sbb, Size::W, Reg::RAX, Reg::RAX);
-        b.asm.alu_imm(Alu::And, Size::W, Reg::RAX, (xer::CA | xer::CA32) as i32);
+        b.asm.test(Size::Q, Reg::RAX, Reg::RCX);
+        b.asm.setcc_mem(Cond::NotEqual, frame(place::CA));
+        b.asm.setcc_mem(Cond::NotEqual, frame(place::CA32));
         b.asm.shift(Shift::Sar, Size::Q, d, n);
     }
     b.set(w.ra(), d);
-    set_carries(b);
     b.record(w.rc(), d);
     true
 }

@@ -159,24 +159,19 @@ fn probe_at(b: &mut Block<'_>, ea: Reg, from: i32, to: i32, view: i32) -> Hole {
     asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
     // The tag of the last byte: another one if the bytes cross the page.
     asm.lea(Reg::RDX, at(ea, to - 1));
-    compare_tag(b, -1 << shift, view)
+    asm.alu_imm(Alu::And, Size::Q, Reg::RDX, -1 << shift);
+    asm.alu_load(Alu::Or, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
+    asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, entry(view));
+    asm.jcc_hole(Cond::NotEqual)
 }
-/// The same for `len` bytes; the hole is also taken unless `len`, a power of two, divides `ea`.
-pub fn probe_aligned(b: &mut Block<'_>, ea: Reg, len: i32, view: i32) -> Hole {
-    let (asm, shift) = (&mut *b.asm, b.view_shift);
-    asm.rorx(Size::W, Reg::RCX, ea, shift - 4);
-    asm.alu_imm(Alu::And, Size::W, Reg::RCX, ((MicroTlb::ENTRIES - 1) << 4) as i32);
-    asm.mov(Size::Q, Reg::RDX, ea);
-    compare_tag(b, (-1 << shift) | (len - 1), view)
-}
-/// A hole that is taken unless the address in RDX is of the page that RCX leads to,
-/// and has no bit of `mask` within the page.
-fn compare_tag(b: &mut Block<'_>, mask: i32, view: i32) -> Hole {
-    b.asm.alu_imm(Alu::And, Size::Q, Reg::RDX, mask);
-    // A sum, as bits within the page must not hide behind those of the context.
-    b.asm.alu_load(Alu::Add, Size::Q, Reg::RDX, cpu(field::DATA_CONTEXT));
-    b.asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, entry(view));
-    b.asm.jcc_hole(Cond::NotEqual)
+/// The same for `len` bytes, a power of two that divides `ea`, else the first hole is taken.
+pub fn probe_aligned(b: &mut Block<'_>, ea: Reg, len: i32, view: i32, holes: &mut Vec<Hole>) {
+    if len > 1 {
+        // Not to be had from the tag's compare: with bits of the address in it, it may be that of another context.
+        b.asm.test_imm(ea, len as u32 - 1);
+        holes.push(b.asm.jcc_hole(Cond::NotEqual));
+    }
+    holes.push(probe_at(b, ea, 0, 1, view));
 }
 /// `address` = where effective address `ea` is in the host, by the entry that RCX leads to.
 pub fn to_host(b: &mut Block<'_>, address: Reg, ea: Reg, view: i32) {
@@ -329,7 +324,7 @@ pub fn writable(b: &mut Block<'_>, len: i32, holes: &mut Vec<Hole>) {
 /// `address` = where effective address `ea` is in the host, if `len`, a power of two, divides it and
 /// so many bytes may be stored there without a look at the page. `ea` may be `address`.
 pub fn writable_aligned(b: &mut Block<'_>, ea: Reg, address: Reg, len: i32, holes: &mut Vec<Hole>) {
-    holes.push(probe_aligned(b, ea, len, WRITES));
+    probe_aligned(b, ea, len, WRITES, holes);
     to_host(b, address, ea, WRITES);
     clean(b, address, 0, holes);
 }

@@ -65,7 +65,7 @@ fn mfspr(b: &mut Block<'_>, w: Word) -> bool {
     }
     let at = match w.spr() {
         TB => return read_timebase(b, w, vec![]),
-        XER => cpu(field::XER),
+        XER => return read_xer(b, w),
         AMR => match spr::find(AMR) {
             Some(row) => cpu(field::SPRS + row.offset as i32),
             None => return false,
@@ -124,6 +124,21 @@ fn mtspr(b: &mut Block<'_>, w: Word) -> bool {
     true
 }
 
+/// The carries are in the frame.
+const CARRIES: [(u64, i32); 2] = [(xer::CA, place::CA), (xer::CA32, place::CA32)];
+
+fn read_xer(b: &mut Block<'_>, w: Word) -> bool {
+    let d = b.fresh(w.rt());
+    b.asm.load(Size::Q, d, cpu(field::XER));
+    b.asm.alu_imm(Alu::And, Size::Q, d, !(xer::CA | xer::CA32) as i32);
+    for (mask, at) in CARRIES {
+        b.asm.load8z(Reg::RAX, frame(at));
+        b.asm.shift(Shift::Shl, Size::W, Reg::RAX, mask.trailing_zeros());
+        b.asm.alu(Alu::Or, Size::Q, d, Reg::RAX);
+    }
+    b.set(w.rt(), d);
+    true
+}
 /// CR fields of compares have its SO, so those were stored before.
 fn write_xer(b: &mut Block<'_>, w: Word) -> bool {
     let s = b.get(w.rs());
@@ -131,6 +146,10 @@ fn write_xer(b: &mut Block<'_>, w: Word) -> bool {
     asm.mov_imm(Reg::RAX, xer::WRITABLE);
     asm.alu(Alu::And, Size::W, Reg::RAX, s);
     asm.store(Size::Q, cpu(field::XER), Reg::RAX);
+    for (mask, at) in CARRIES {
+        asm.test_imm(Reg::RAX, mask as u32);
+        asm.setcc_mem(Cond::NotEqual, frame(at));
+    }
     asm.shift(Shift::Shr, Size::W, Reg::RAX, xer::SO.trailing_zeros());
     for (at, order) in [(place::LESS, 8), (place::GREATER, 4), (place::EQUAL, 2)] {
         asm.lea(Reg::RCX, crate::asm::at(Reg::RAX, order));
