@@ -250,9 +250,8 @@ impl Frame {
     /// The CPU gets CR and the carries.
     pub fn store_cr(&self, cpu: &mut Cpu) {
         cpu.cr = pack(self.cr);
-        cpu.xer = cpu.xer & !(xer::CA | xer::CA32)
-            | u64::from(self.ca) * xer::CA
-            | u64::from(self.ca32) * xer::CA32;
+        let carries = u64::from(self.ca) * xer::CA + u64::from(self.ca32) * xer::CA32;
+        cpu.xer = cpu.xer & !(xer::CA | xer::CA32) | carries;
     }
 
     /// Calls the meaning of row `op` for `word`; 1 if emitted code has to end,

@@ -75,11 +75,17 @@ fn is_conditional(id: OpId) -> bool {
     matches!(isa::rows()[id.0 as usize].name, "stbcx" | "sthcx" | "stwcx" | "stdcx")
 }
 
-/// The rows of floating point and vectors that have an emitter.
+/// The rows of floating point and vectors that have an emitter, by class: the name of its module.
 #[cfg(test)]
-pub fn simd_rows() -> Vec<&'static str> {
-    let plain = [scalar::ROWS, vector::ROWS, lanes::ROWS, elements::ROWS].concat();
-    plain.iter().map(|row| row.0).chain(float::ROWS.iter().map(|row| row.0)).collect()
+pub fn simd_rows() -> [(&'static str, Vec<&'static str>); 5] {
+    let names = |rows: &'static [(&'static str, Emit)]| rows.iter().map(|row| row.0).collect();
+    [
+        ("float", float::ROWS.iter().map(|row| row.0).collect()),
+        ("scalar", names(scalar::ROWS)),
+        ("vector", names(vector::ROWS)),
+        ("lanes", names(lanes::ROWS)),
+        ("elements", names(elements::ROWS)),
+    ]
 }
 
 /// An instruction of a block.

@@ -3,7 +3,8 @@
 //! enabled and not; FPSCR and CR are read after every instruction.
 //!
 //! `CAPISIM_JIT_OPERANDS=100000000`: sets of operands for each row.
-//! `CAPISIM_JIT_ROWS=xv`: rows whose names contain this.
+//! `CAPISIM_JIT_ROWS=xv`: rows whose names contain this. `CAPISIM_JIT_CLASS=float`: those of `emit::float`; so
+//! for scalar, vector, lanes and elements.
 //! `CAPISIM_JIT_SEED=7`.
 
 use super::*;
@@ -273,7 +274,9 @@ fn compare_passes(
     }
 }
 fn rows() -> Vec<&'static isa::Row> {
-    let (inline, wanted) = (simd_rows(), text("CAPISIM_JIT_ROWS"));
+    let (class, wanted) = (text("CAPISIM_JIT_CLASS"), text("CAPISIM_JIT_ROWS"));
+    let classes = simd_rows().into_iter().filter(|(name, _)| class.is_empty() || *name == class);
+    let inline: Vec<_> = classes.flat_map(|(_, rows)| rows).collect();
     let chosen = |row: &&isa::Row| inline.contains(&row.name) && row.name.contains(&wanted);
     isa::rows().iter().copied().filter(chosen).collect()
 }
