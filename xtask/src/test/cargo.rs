@@ -34,10 +34,17 @@ pub fn check(args: &[&str]) -> Result<Counts, Failure> {
 
 /// Runs `cargo test …` and counts its cases.
 pub fn test(args: &[&str]) -> Result<Counts, Failure> {
-    let repeat = format!("cargo {}", args.join(" "));
+    test_with(args, &[])
+}
+
+/// The same with these variables in its environment.
+pub fn test_with(args: &[&str], variables: &[(&str, &str)]) -> Result<Counts, Failure> {
+    let set: String = variables.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    let repeat = format!("{set}cargo {}", args.join(" "));
     println!("$ {repeat}");
     let failure = |counts, text: String| Failure { counts, text, repeat: repeat.clone() };
     let mut child = cargo(args)
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| Failure::one(format!("cannot start cargo: {error}"), &*repeat))?;
