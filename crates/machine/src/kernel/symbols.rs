@@ -15,8 +15,8 @@ pub struct Symbols {
     text: Vec<u8>,
     /// As in the file's table.
     table: Vec<Named>,
-    /// Hash of a name and place in `table`, ascending.
-    by_hash: Vec<(u32, u32)>,
+    /// Hash of a name (upper half) and place in `table`, ascending.
+    by_hash: Vec<u64>,
     functions: OnceLock<Addresses>,
     data: OnceLock<Addresses>,
 }
@@ -27,9 +27,24 @@ type Addresses = Vec<(u64, u32)>;
 /// A symbol and its name, a place in the text.
 #[derive(Clone, Debug)]
 struct Named {
+    address: u64,
+    size: u64,
     name: u32,
+    section: u32,
+    local_entry: u8,
     kind: Kind,
-    symbol: Symbol,
+}
+
+impl Named {
+    fn symbol(&self) -> Symbol {
+        Symbol {
+            address: self.address,
+            local_entry: self.local_entry.into(),
+            size: self.size,
+            section: self.section as usize,
+            function: self.kind == Kind::Text && self.size > 0,
+        }
+    }
 }
 
 /// What a symbol's address leads to.
@@ -116,20 +131,21 @@ impl Symbols {
                 elf::STT_OBJECT | elf::STT_COMMON => Kind::Data,
                 _ => Kind::Other,
             };
-            let symbol = Symbol {
+            let section = symbols.symbol_section(endian, s, index).ok().flatten().map_or(0, |i| i.0);
+            table.push(Named {
                 address: s.st_value(endian),
-                local_entry: local_entry(s.st_other.0),
                 size: s.st_size(endian),
-                section: symbols.symbol_section(endian, s, index).ok().flatten().map_or(0, |i| i.0),
-                function: kind == Kind::Text && s.st_size(endian) > 0,
-            };
-            table.push(Named { name: s.st_name(endian), kind, symbol });
+                name: s.st_name(endian),
+                section: section as u32,
+                local_entry: local_entry(s.st_other.0),
+                kind,
+            });
         }
         Symbols::of_table(text, table)
     }
     fn of_table(text: Vec<u8>, table: Vec<Named>) -> Symbols {
-        let hashes = table.iter().zip(0..).filter_map(|(named, at)| Some((hash(&text, named.name)?, at)));
-        let mut by_hash: Vec<_> = hashes.collect();
+        let hash = |named: &Named, at: u64| Some(u64::from(hash(&text, named.name)?) << 32 | at);
+        let mut by_hash: Vec<_> = table.iter().zip(0..).filter_map(|(named, at)| hash(named, at)).collect();
         by_hash.sort_unstable();
         Symbols { text, table, by_hash, ..Symbols::default() }
     }
@@ -138,7 +154,9 @@ impl Symbols {
         let mut text = vec![];
         let mut table = vec![];
         for (name, symbol, kind) in list {
-            table.push(Named { name: text.len() as u32, kind: *kind, symbol: *symbol });
+            let Symbol { address, size, section, .. } = *symbol;
+            let (at, section) = (text.len() as u32, section as u32);
+            table.push(Named { address, size, name: at, section, local_entry: 0, kind: *kind });
             text.extend_from_slice(name.as_bytes());
             text.push(0);
         }
@@ -161,11 +179,11 @@ impl Symbols {
     /// The first symbol of this name.
     pub fn find(&self, name: &str) -> Option<Symbol> {
         let text = [name.as_bytes(), &[0]].concat();
-        let wanted = hash(&text, 0)?;
-        let from = self.by_hash.partition_point(|(hash, _)| *hash < wanted);
-        let alike = self.by_hash[from..].iter().take_while(|(hash, _)| *hash == wanted);
-        let (_, at) = alike.into_iter().find(|(_, at)| self.bytes(*at) == name.as_bytes())?;
-        Some(self.table[*at as usize].symbol)
+        let wanted = u64::from(hash(&text, 0)?);
+        let from = self.by_hash.partition_point(|entry| entry >> 32 < wanted);
+        let alike = self.by_hash[from..].iter().take_while(|entry| *entry >> 32 == wanted);
+        let at = alike.map(|entry| *entry as u32).find(|at| self.bytes(*at) == name.as_bytes())?;
+        Some(self.table[at as usize].symbol())
     }
     /// The function at or below `address` and the distance.
     pub fn at(&self, address: u64) -> Option<(&str, u64)> {
@@ -183,7 +201,7 @@ impl Symbols {
     fn addresses(&self, kind: Kind) -> Addresses {
         let named = |named: &Named| named.kind == kind && hash(&self.text, named.name).is_some();
         let all = self.table.iter().zip(0..).filter(|(symbol, _)| named(symbol));
-        let mut all: Vec<_> = all.map(|(named, at)| (named.symbol.address, at)).collect();
+        let mut all: Vec<_> = all.map(|(named, at)| (named.address, at)).collect();
         all.sort_unstable();
         let chunks = all.chunk_by(|a, b| a.0 == b.0);
         chunks.filter_map(|same| same.last().copied()).collect()
@@ -215,7 +233,7 @@ impl Symbols {
 }
 
 /// Offset of the local entry point from st_other (ELFv2 ABI 1.5, 3.4.1).
-fn local_entry(other: u8) -> u64 {
+fn local_entry(other: u8) -> u8 {
     match other >> 5 {
         0 | 1 | 7 => 0,
         n => 1 << n,
@@ -258,7 +276,9 @@ mod tests {
         let symbol = Symbol { address: 0x40, local_entry: 0, size: 4, section: 1, function: true };
         let text = b"\0four\0eight_ch\0sixteen_letters_\0no_end".to_vec();
         let places = [0, 1, 3, 6, 15, 23, 32, 40, 4000];
-        let table = places.map(|name| Named { name, kind: Kind::Text, symbol }).to_vec();
+        let table = places
+            .map(|name| Named { address: 0x40, size: 4, name, section: 1, local_entry: 0, kind: Kind::Text })
+            .to_vec();
         let symbols = Symbols::of_table(text, table);
         let names: Vec<_> = symbols.names().collect();
         assert_eq!(names, ["eight_ch", "four", "letters_", "sixteen_letters_", "ur"]);
