@@ -2,7 +2,7 @@
 
 mod symbols;
 
-use object::read::elf::{ElfFile64, ProgramHeader};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef, elf};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -169,23 +169,22 @@ impl KernelImage {
         let cache = ReadCache::new(&**file);
         KernelImage::of(&cache, len, content)
     }
-    fn of<'data, R: ReadRef<'data>>(
-        file: R,
+    fn of<'data>(
+        file: impl ReadRef<'data>,
         len: u64,
         content: impl Fn(u64, u64) -> Option<Content>,
     ) -> Result<KernelImage, KernelError> {
-        let elf = ElfFile64::<Endianness, R>::parse(file).map_err(|e| KernelError::Elf(e.to_string()))?;
-        let endian = elf.endian();
-        let header = elf.elf_header();
+        let damaged = |e: object::Error| KernelError::Elf(e.to_string());
+        let header = Header::parse(file).map_err(damaged)?;
+        let endian = header.endian().map_err(damaged)?;
         let machine = header.e_machine.get(endian);
         if machine != elf::EM_PPC64 || endian != Endianness::Little {
-            return Err(KernelError::Machine(format!(
-                "{:?}, {endian:?} endian",
-                object::Object::architecture(&elf)
-            )));
+            return Err(KernelError::Machine(format!("ELF machine {}, {endian:?} endian", machine.0)));
         }
-        let segments = segments(&elf, len, content)?;
-        let symbols = Symbols::read(&elf);
+        let segments =
+            segments(header.program_headers(endian, file).map_err(damaged)?, endian, len, &content)?;
+        let sections = header.section_headers(endian, file).map_err(damaged)?;
+        let symbols = symbols(sections, endian, &content)?;
         if symbols.is_empty() {
             return Err(KernelError::Stripped);
         }
@@ -231,14 +230,33 @@ const MARK: &str = "Linux version ";
 /// Most bytes of a text that are of interest.
 const LONGEST_TEXT: u64 = 4096;
 
-fn segments<'data, R: ReadRef<'data>>(
-    elf: &ElfFile64<'data, Endianness, R>,
+type Header = elf::FileHeader64<Endianness>;
+
+/// The symbols of the first table: none if it, or the names it leads to, are not in the file.
+fn symbols(
+    sections: &[elf::SectionHeader64<Endianness>],
+    endian: Endianness,
+    content: &impl Fn(u64, u64) -> Option<Content>,
+) -> Result<Symbols, KernelError> {
+    let Some(table) = sections.iter().find(|s| s.sh_type(endian) == elf::SHT_SYMTAB) else {
+        return Ok(Symbols::default());
+    };
+    let names = sections.get(table.sh_link(endian) as usize);
+    let bytes = |s: &elf::SectionHeader64<Endianness>| content(s.sh_offset(endian), s.sh_size(endian));
+    let (Some(table), Some(names)) = (bytes(table), names.and_then(bytes)) else {
+        return Ok(Symbols::default());
+    };
+    Ok(Symbols::of_bytes(endian, &table.read(0, u64::MAX)?, names.read(0, u64::MAX)?))
+}
+
+fn segments(
+    headers: &[elf::ProgramHeader64<Endianness>],
+    endian: Endianness,
     len: u64,
-    content: impl Fn(u64, u64) -> Option<Content>,
+    content: &impl Fn(u64, u64) -> Option<Content>,
 ) -> Result<Vec<Segment>, KernelError> {
-    let endian = elf.endian();
     let mut out = vec![];
-    for ph in elf.elf_program_headers().iter().filter(|ph| ph.p_type(endian) == elf::PT_LOAD) {
+    for ph in headers.iter().filter(|ph| ph.p_type(endian) == elf::PT_LOAD) {
         let (offset, filesz) = ph.file_range(endian);
         let end = offset.saturating_add(filesz);
         let content = content(offset, filesz).ok_or(KernelError::Truncated { end, len })?;

@@ -1,7 +1,7 @@
 //! The symbols of an ELF file: by name and by address.
 
 use object::read::elf::{ElfFile64, Sym};
-use object::{Endianness, Object, ObjectSection, ReadRef, StringTable, elf};
+use object::{Endianness, Object, ObjectSection, StringTable, elf};
 use std::sync::OnceLock;
 
 /// Symbols by name: all addresses of a name, functions and data alike.
@@ -109,34 +109,35 @@ fn hash(text: &[u8], at: u32) -> Option<u32> {
 }
 
 impl Symbols {
-    /// Reads the table of an ELF file. A symbol whose name is not in the file's string
-    /// table, or is not text, is left out.
-    pub fn read<'data, R: ReadRef<'data>>(elf: &ElfFile64<'data, Endianness, R>) -> Symbols {
-        let endian = elf.endian();
-        let symbols = elf.elf_symbol_table();
+    /// Reads the table of an ELF file; there is none in a file that has no such table.
+    pub fn read<'data>(elf: &ElfFile64<'data, Endianness, &'data [u8]>) -> Symbols {
+        let bytes = |section| {
+            let section = elf.section_by_index(section).and_then(|section| section.data());
+            section.map(<[u8]>::to_vec).unwrap_or_default()
+        };
+        let table = elf.elf_symbol_table();
+        Symbols::of_bytes(elf.endian(), &bytes(table.section()), bytes(table.string_section()))
+    }
+    /// Reads a symbol table and its names. A symbol whose name is not in the table of names, or is
+    /// not text, is left out.
+    pub(super) fn of_bytes(endian: Endianness, symbols: &[u8], text: Vec<u8>) -> Symbols {
+        let whole = symbols.len() / size_of::<elf::Sym64<Endianness>>();
+        let (symbols, _) =
+            object::pod::slice_from_bytes::<elf::Sym64<Endianness>>(symbols, whole).unwrap_or_default();
         // Only asked whether a local symbol without a type is one of the assembler's marks, of which POWER has none.
         let no_strings = StringTable::<&[u8]>::default();
-        let text = elf
-            .section_by_index(symbols.string_section())
-            .and_then(|section| section.data())
-            .map(<[u8]>::to_vec)
-            .unwrap_or_default();
         let mut table = Vec::with_capacity(symbols.len());
-        for (index, s) in symbols.enumerate() {
-            if !s.is_definition(endian, no_strings) {
-                continue;
-            }
+        for s in symbols.iter().filter(|s| s.is_definition(endian, no_strings)) {
             let kind = match s.st_type() {
                 elf::STT_FUNC | elf::STT_GNU_IFUNC => Kind::Text,
                 elf::STT_OBJECT | elf::STT_COMMON => Kind::Data,
                 _ => Kind::Other,
             };
-            let section = symbols.symbol_section(endian, s, index).ok().flatten().map_or(0, |i| i.0);
             table.push(Named {
                 address: s.st_value(endian),
                 size: s.st_size(endian),
                 name: s.st_name(endian),
-                section: section as u32,
+                section: s.st_shndx(endian).0.into(),
                 local_entry: local_entry(s.st_other.0),
                 kind,
             });
