@@ -2,7 +2,10 @@
 //! kernel that runs.
 
 use capisim::artifacts::{Artifacts, cache_dir};
+use fabric::{NoInjection, Ticks};
 use it::boot::{Guest, advance};
+use machine::Machine;
+use machine::build::Loaded;
 use machine::guest::{Btf, GuestOffsets, Inspector, Running, offsets};
 use machine::kernel::{KernelImage, Segment};
 use std::fs::File;
@@ -41,6 +44,33 @@ fn a_kernel_that_is_read_when_it_is_needed_is_the_same() {
             assert_eq!(found.is_some(), !name.is_empty(), "{name}");
         }
     }
+}
+
+#[test]
+fn memory_that_was_loaded_before_makes_the_same_machine() {
+    let guest = Guest::prepared().expect("the guest's artifacts");
+    let file = Arc::new(File::open(&guest.artifacts.vmlinux.path).expect("the kernel"));
+    let mut made: Vec<_> = [0, 1 << 30, 1 << 29]
+        .map(|memory| Loaded::new(&file, memory))
+        .into_iter()
+        .map(|loaded| {
+            let fits = loaded.is_some();
+            (fits, Machine::with(guest.config(1, 1), &guest.kernel, loaded).expect("a machine"))
+        })
+        .collect();
+    assert_eq!(made.iter().map(|(fits, _)| *fits).collect::<Vec<_>>(), [false, true, true]);
+    for _ in 0..3 {
+        let hashes: Vec<_> = made
+            .iter_mut()
+            .map(|(_, machine)| {
+                let _ = machine.run(machine.now() + Ticks::millis(2), &mut NoInjection);
+                (machine.instructions(), machine.state_hash())
+            })
+            .collect();
+        assert!(hashes[0].0 > 0 && hashes.iter().all(|hash| *hash == hashes[0]), "{hashes:?}");
+    }
+    let nothing = Arc::new(File::open("/dev/null").expect("opens"));
+    assert!(Loaded::new(&nothing, 1 << 30).is_none());
 }
 
 #[test]

@@ -41,8 +41,12 @@ impl Guest {
 
     /// A machine about to boot it, with a Corsa in the slot.
     pub fn machine(&self, cpus: usize, seed: u64) -> Result<Machine, String> {
+        Machine::new(self.config(cpus, seed), &self.kernel).map_err(|error| error.to_string())
+    }
+    /// What that machine is made of.
+    pub fn config(&self, cpus: usize, seed: u64) -> MachineConfig {
         let afu = SisliteAfu::new(AfuConfig::corsa(), seed);
-        let config = MachineConfig {
+        MachineConfig {
             cpus,
             memory: MEMORY,
             cmdline: CMDLINE.to_owned(),
@@ -50,8 +54,7 @@ impl Guest {
             quantum: machine::build::DEFAULT_QUANTUM,
             initrd: self.initrd.clone(),
             adapters: vec![Box::new(Adapter::new(AdapterConfig::default(), afu))],
-        };
-        Machine::new(config, &self.kernel).map_err(|error| error.to_string())
+        }
     }
 }
 

@@ -38,7 +38,7 @@ fn scenario_text(adapter: bool) -> String {
 pub fn boot(args: &BootArgs) -> Result<i32, Error> {
     let source = Source { file: "boot-session".into(), text: scenario_text(!args.no_adapter) };
     let mut scenario = source.parse()?;
-    let guest = Guest::open(&args.guest)?;
+    let guest = Guest::open_for(&args.guest, run::memory(&args.guest, &scenario))?;
     if args.guest.initrd.is_some() && args.driver.is_none() && args.guest.module.is_empty() {
         // A whole image of the user's: nothing is added to it.
         scenario.guest.modules.clear();
@@ -87,6 +87,7 @@ pub fn start(job: &Job, guest: &Guest, seed: u64, host: &mut dyn Host) -> Result
         None => Image::clone(&*guest.image(&scenario, driver, Mode::Shell)?),
     };
     let setup = Setup {
+        memory: guest.take_memory(scenario.machine.memory),
         scenario: &scenario,
         kernel: &guest.kernel,
         modules: image.symbols,

@@ -8,6 +8,7 @@ use crate::hashes::Hash;
 use crate::initramfs::{self, Contents, Module, ModuleTree};
 use crate::kbuild::Tree;
 use machine::KernelImage;
+use machine::build::Loaded;
 use machine::engine::ModuleSymbols;
 use machine::guest::{Btf, GuestOffsets, offsets};
 use machine::report::KernelReport;
@@ -16,6 +17,7 @@ use object::ReadCache;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// Everything that runs of one kernel share.
 pub struct Guest {
@@ -38,6 +40,15 @@ pub struct Guest {
     /// File of the first file system that was given.
     pub initrd: Option<PathBuf>,
     made: Mutex<Made>,
+    loading: Mutex<Option<Loading>>,
+}
+
+/// A thread that loads the kernel.
+type Loading = JoinHandle<Option<Loaded>>;
+
+#[allow(clippy::disallowed_methods)] // No machine exists yet, and none depends on it.
+fn load(file: Arc<File>, memory: u64) -> Loading {
+    std::thread::spawn(move || Loaded::new(&file, memory))
 }
 
 /// The images made last, with what was wanted.
@@ -66,6 +77,10 @@ pub enum Mode {
 impl Guest {
     /// Reads what `args` name; the rest comes from the cache.
     pub fn open(args: &GuestArgs) -> Result<Guest, Error> {
+        Guest::open_for(args, None)
+    }
+    /// The same for a machine with so many bytes of memory, which the kernel is loaded to meanwhile.
+    pub fn open_for(args: &GuestArgs, memory: Option<u64>) -> Result<Guest, Error> {
         let tree = args.kbuild.as_deref().map(Tree::open).transpose()?;
         let (file, release) = match &args.kernel {
             Some(k) if Path::new(k).is_file() => (Some(PathBuf::from(k)), None),
@@ -86,6 +101,7 @@ impl Guest {
         let kernel_path = file.or_else(|| artifacts.as_ref().map(|a| a.vmlinux.path.clone()));
         let kernel_path = kernel_path.expect("either was found");
         let file = File::open(&kernel_path).map(Arc::new).map_err(Error::io(&kernel_path, "open it"))?;
+        let loading = memory.map(|memory| load(file.clone(), memory));
         let hash = Hash::of(&file);
         let kernel = KernelImage::of_file(&file);
         let kernel = kernel.map_err(|source| Error::Kernel { path: kernel_path.clone(), source })?;
@@ -112,9 +128,15 @@ impl Guest {
             kernel,
             kernel_path,
             made: Mutex::default(),
+            loading: Mutex::new(loading),
         })
     }
 
+    /// Memory of so many bytes with the kernel in it: once, and if it was to be made.
+    pub fn take_memory(&self, memory: u64) -> Option<Loaded> {
+        let loading = self.loading.lock().expect("nobody panics with the lock held").take()?;
+        loading.join().expect("loading does not panic").filter(|loaded| loaded.memory() == memory)
+    }
     /// The file of a driver named on the command line.
     pub fn driver(&self, name: &str) -> Result<PathBuf, Error> {
         if let Some(own) = &self.driver {

@@ -63,6 +63,11 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
     Ok(luns)
 }
 
+/// Memory of the machine that a scenario will get, in bytes; `None` if the command line is wrong about it.
+pub fn memory(args: &crate::cli::GuestArgs, scenario: &Scenario) -> Option<u64> {
+    args.memory.as_ref().map_or(Some(scenario.machine.memory), |text| parse_size(text).ok())
+}
+
 /// Gives one of the scenario's draws another range, or one number.
 fn draw(scenario: &mut Scenario, text: &str) -> Result<(), Error> {
     let usage = |why: String| Error::Usage(format!("--draw {text}: {why}"));
@@ -128,7 +133,9 @@ pub fn run(args: &RunArgs, progress: When, color: bool) -> Result<i32, Error> {
     let names = if args.scenario.is_empty() { vec![DEFAULT.to_owned()] } else { args.scenario.clone() };
     let parsed = names.iter().map(|n| Source::find(n).and_then(|s| Ok((s.parse()?, s))));
     let parsed = parsed.collect::<Result<Vec<_>, _>>()?;
-    let guest = Guest::open(&args.guest)?;
+    let memory = parsed.first().and_then(|(scenario, _)| memory(&args.guest, scenario));
+    // With --verify other processes build the machines.
+    let guest = Guest::open_for(&args.guest, memory.filter(|_| !args.verify))?;
     let stop = Stop::install(args.guest.timeout)?;
     let progress = Progress::new(progress);
     let mut reports = vec![];
@@ -437,6 +444,7 @@ pub fn setup<'a>(
 ) -> Result<Setup<'a>, Error> {
     let Image { initrd, symbols } = Image::clone(&*guest.image(scenario, driver, Mode::Run)?);
     Ok(Setup {
+        memory: guest.take_memory(scenario.machine.memory),
         scenario,
         kernel: &guest.kernel,
         modules: symbols,

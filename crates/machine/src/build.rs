@@ -5,6 +5,8 @@ use crate::machine::Machine;
 use fabric::memory::Store;
 use fabric::{GuestMemory, OutOfMemory, PciFunction};
 use powernv::{LayoutError, MemoryLayout, PlatformConfig};
+use std::fs::File;
+use std::sync::Arc;
 
 /// A machine to build.
 pub struct MachineConfig {
@@ -69,14 +71,31 @@ impl MachineConfig {
     }
 }
 
-/// Loads kernel, device tree, initrd and firmware entry.
-pub(crate) fn load(
-    mem: &GuestMemory,
-    config: &MachineConfig,
-    platform: &PlatformConfig,
-    kernel: &KernelImage,
-) -> Result<MemoryLayout, BuildError> {
-    let layout = powernv::layout(platform, kernel.end)?;
+/// Memory with a kernel's segments in it, made before all that a machine needs is known: the host
+/// takes as long to give so many pages as to read everything else.
+pub struct Loaded {
+    memory: u64,
+    mem: GuestMemory,
+}
+
+impl Loaded {
+    /// Loads the kernel in `file` to memory of `memory` bytes. `None` if that is no kernel, or does not
+    /// fit: whoever builds a machine of it says why.
+    pub fn new(file: &Arc<File>, memory: u64) -> Option<Loaded> {
+        let mem = GuestMemory::new(memory).ok()?;
+        for s in KernelImage::segments_of(file).ok()? {
+            let Content::File { file, offset, len } = &s.content else { return None };
+            (mem.write_file(s.ra, file, *offset, *len).ok()? == Store::Done).then_some(())?;
+        }
+        Some(Loaded { memory, mem })
+    }
+    /// Size of the memory in bytes, as it was asked for.
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
+}
+
+fn load_segments(mem: &GuestMemory, kernel: &KernelImage) -> Result<(), BuildError> {
     for s in &kernel.segments {
         match &s.content {
             Content::Bytes(bytes) => put(mem, s.ra, bytes),
@@ -85,6 +104,21 @@ pub(crate) fn load(
                 placed(stored, s.ra);
             }
         }
+    }
+    Ok(())
+}
+
+/// Loads device tree, initrd, firmware entry, and the kernel unless it is `loaded`.
+pub(crate) fn load(
+    mem: &GuestMemory,
+    loaded: bool,
+    config: &MachineConfig,
+    platform: &PlatformConfig,
+    kernel: &KernelImage,
+) -> Result<MemoryLayout, BuildError> {
+    let layout = powernv::layout(platform, kernel.end)?;
+    if !loaded {
+        load_segments(mem, kernel)?;
     }
     put(mem, layout.fdt, &powernv::device_tree(platform, &layout));
     put(mem, layout.opal_entry, &powernv::map::OPAL_TRAP.to_be_bytes());
@@ -104,12 +138,22 @@ fn placed(stored: Store, ra: u64) {
 impl Machine {
     /// Builds a machine with `kernel` in its memory.
     pub fn new(config: MachineConfig, kernel: &KernelImage) -> Result<Machine, BuildError> {
+        Machine::with(config, kernel, None)
+    }
+    /// The same with memory that this kernel was loaded to, if it has the right size.
+    pub fn with(
+        config: MachineConfig,
+        kernel: &KernelImage,
+        loaded: Option<Loaded>,
+    ) -> Result<Machine, BuildError> {
         if !(1..=MAX_CPUS).contains(&config.cpus) {
             return Err(BuildError::Cpus(config.cpus));
         }
-        let mem = GuestMemory::new(config.memory)?;
+        let loaded = loaded.filter(|loaded| loaded.memory == config.memory);
+        let is_loaded = loaded.is_some();
+        let mem = loaded.map_or_else(|| GuestMemory::new(config.memory), |loaded| Ok(loaded.mem))?;
         let platform = config.platform();
-        let layout = load(&mem, &config, &platform, kernel)?;
+        let layout = load(&mem, is_loaded, &config, &platform, kernel)?;
         Ok(Machine::assemble(config, platform, layout, mem, kernel.entry))
     }
 }

@@ -63,6 +63,7 @@ fn setup() -> Setup<'static> {
     let adapter = Adapter::new(AdapterConfig::default(), SisliteAfu::new(AfuConfig::corsa(), 1));
     let adapters: Vec<Box<dyn PciFunction>> = vec![Box::new(adapter)];
     Setup {
+        memory: None,
         scenario,
         kernel,
         modules: vec![],

@@ -129,7 +129,7 @@ impl<'a> Trunk<'a> {
     /// The machine cannot be built, or the branch point is of another setup.
     pub fn plant(setup: Setup<'a>, point: BranchPoint<'a>) -> Result<Trunk<'a>, NoBranch> {
         let Setup { scenario, kernel, offsets, slice, seed, initrd, adapters, .. } = setup;
-        let machine = session::machine(scenario, kernel, seed, initrd, adapters)?;
+        let machine = session::machine(scenario, kernel, seed, initrd, adapters, None)?;
         let mut trunk = Trunk { scenario, offsets, slice, machine: Some(machine), point, rewound: false };
         trunk.rewind()?;
         Ok(trunk)

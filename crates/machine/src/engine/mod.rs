@@ -33,6 +33,7 @@ pub use session::run;
 pub use symbols::{ModuleSymbols, SymbolTable};
 pub use walk::{Bit, Kept, Place, Walk};
 
+use crate::build::Loaded;
 use crate::kernel::KernelImage;
 use crate::oracle::{Removal, Violation};
 use crate::scenario::Scenario;
@@ -50,6 +51,8 @@ pub struct Setup<'a> {
     pub modules: Vec<ModuleSymbols>,
     /// The kernel's structures.
     pub offsets: GuestOffsets,
+    /// Memory that the kernel is loaded to, if that was done before.
+    pub memory: Option<Loaded>,
     /// First file system of the guest.
     pub initrd: Vec<u8>,
     /// The scenario's adapters.

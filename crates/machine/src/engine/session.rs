@@ -10,7 +10,7 @@ use super::triggers::{Happening, Knowledge, Target};
 use super::view::View;
 use super::watches::{Hit, NAMING};
 use super::{Class, Ended, Host, Outcome, Point, Setup, Status, Wish};
-use crate::build::{BuildError, MachineConfig};
+use crate::build::{BuildError, Loaded, MachineConfig};
 use crate::guest::{GuestOffsets, GuestReport, Inspector};
 use crate::kernel::KernelImage;
 use crate::machine::{Machine, Stop};
@@ -65,6 +65,7 @@ pub(super) fn machine(
     seed: u64,
     initrd: Vec<u8>,
     adapters: Vec<Box<dyn PciFunction>>,
+    memory: Option<Loaded>,
 ) -> Result<Machine, BuildError> {
     let spec = &scenario.machine;
     let config = MachineConfig {
@@ -76,7 +77,7 @@ pub(super) fn machine(
         initrd,
         adapters,
     };
-    Machine::new(config, kernel)
+    Machine::with(config, kernel, memory)
 }
 
 impl<'a, 'h> Session<'a, 'h> {
@@ -89,7 +90,7 @@ impl<'a, 'h> Session<'a, 'h> {
     /// A run that [`Session::start`] begins.
     pub fn still(setup: Setup<'a>, host: &'h mut dyn Host) -> Result<Session<'a, 'h>, BuildError> {
         let Setup { scenario, kernel, modules, offsets, seed, slice, .. } = setup;
-        let machine = machine(scenario, kernel, seed, setup.initrd, setup.adapters)?;
+        let machine = machine(scenario, kernel, seed, setup.initrd, setup.adapters, setup.memory)?;
         let table = SymbolTable::new(&kernel.symbols, modules);
         let state = Progress::new(scenario, table, seed);
         Ok(Session { machine, scenario, host, offsets, slice, state, turn: None })

@@ -162,25 +162,27 @@ impl KernelImage {
     /// As [`KernelError`] says.
     pub fn of_file(file: &Arc<File>) -> Result<KernelImage, KernelError> {
         let len = file.metadata()?.len();
-        let content = |offset: u64, size: u64| {
-            let inside = offset.checked_add(size)? <= len;
-            inside.then(|| Content::File { file: file.clone(), offset, len: size })
-        };
+        let content = |offset: u64, size: u64| part(file, len, offset, size);
         let cache = ReadCache::new(&**file);
         KernelImage::of(&cache, len, content)
+    }
+    /// What a machine gets of the kernel in a file.
+    ///
+    /// # Errors
+    /// As [`KernelError`] says.
+    pub fn segments_of(file: &Arc<File>) -> Result<Vec<Segment>, KernelError> {
+        let len = file.metadata()?.len();
+        let cache = ReadCache::new(&**file);
+        let (header, endian) = header(&cache)?;
+        let headers = header.program_headers(endian, &cache).map_err(damaged)?;
+        segments(headers, endian, len, &|offset, size| part(file, len, offset, size))
     }
     fn of<'data>(
         file: impl ReadRef<'data>,
         len: u64,
         content: impl Fn(u64, u64) -> Option<Content>,
     ) -> Result<KernelImage, KernelError> {
-        let damaged = |e: object::Error| KernelError::Elf(e.to_string());
-        let header = Header::parse(file).map_err(damaged)?;
-        let endian = header.endian().map_err(damaged)?;
-        let machine = header.e_machine.get(endian);
-        if machine != elf::EM_PPC64 || endian != Endianness::Little {
-            return Err(KernelError::Machine(format!("ELF machine {}, {endian:?} endian", machine.0)));
-        }
+        let (header, endian) = header(file)?;
         let segments =
             segments(header.program_headers(endian, file).map_err(damaged)?, endian, len, &content)?;
         let sections = header.section_headers(endian, file).map_err(damaged)?;
@@ -231,6 +233,25 @@ const MARK: &str = "Linux version ";
 const LONGEST_TEXT: u64 = 4096;
 
 type Header = elf::FileHeader64<Endianness>;
+
+fn damaged(e: object::Error) -> KernelError {
+    KernelError::Elf(e.to_string())
+}
+/// The header of a kernel for this machine.
+fn header<'data>(file: impl ReadRef<'data>) -> Result<(&'data Header, Endianness), KernelError> {
+    let header = Header::parse(file).map_err(damaged)?;
+    let endian = header.endian().map_err(damaged)?;
+    let machine = header.e_machine.get(endian);
+    if machine != elf::EM_PPC64 || endian != Endianness::Little {
+        return Err(KernelError::Machine(format!("ELF machine {}, {endian:?} endian", machine.0)));
+    }
+    Ok((header, endian))
+}
+/// A part of a file of `len` bytes, if it has that.
+fn part(file: &Arc<File>, len: u64, offset: u64, size: u64) -> Option<Content> {
+    let inside = offset.checked_add(size)? <= len;
+    inside.then(|| Content::File { file: file.clone(), offset, len: size })
+}
 
 /// The symbols of the first table: none if it, or the names it leads to, are not in the file.
 fn symbols(
