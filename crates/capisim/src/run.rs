@@ -63,9 +63,11 @@ pub fn adjust(scenario: &mut Scenario, args: &crate::cli::GuestArgs) -> Result<V
     Ok(luns)
 }
 
-/// Memory of the machine that a scenario will get, in bytes; `None` if the command line is wrong about it.
+/// Memory of the machine that a scenario will get, in bytes; `None` if the command line is wrong about it, or this
+/// host does not have so much.
 pub fn memory(args: &crate::cli::GuestArgs, scenario: &Scenario) -> Option<u64> {
-    args.memory.as_ref().map_or(Some(scenario.machine.memory), |text| parse_size(text).ok())
+    let memory = args.memory.as_ref().map_or(Some(scenario.machine.memory), |text| parse_size(text).ok());
+    memory.filter(|memory| crate::lists::whole_memory().is_none_or(|whole| *memory <= whole))
 }
 
 /// Gives one of the scenario's draws another range, or one number.
