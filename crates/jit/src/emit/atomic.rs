@@ -4,7 +4,7 @@
 use super::ldst::{self, Form};
 use super::share::{Access, Kind, Role};
 use super::{Block, Emit};
-use crate::asm::{Alu, Cond, Mem, Reg, Size, at};
+use crate::asm::{Alu, Cond, Reg, Size, at};
 use crate::frame::{field, place};
 use crate::stubs::{cpu, frame};
 use crate::xmm::Xmm;
@@ -77,22 +77,13 @@ fn load_reserve(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     true
 }
 
-fn store(b: &mut Block<'_>, to: Mem, s: Reg, len: i32) {
-    match len {
-        1 => b.asm.store8(to, s),
-        2 => b.asm.store16(to, s),
-        4 => b.asm.store(Size::W, to, s),
-        _ => b.asm.store(Size::Q, to, s),
-    }
-}
-
 /// CR0 = 0, 0, stored, SO.
 fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     let s = b.get(w.rs());
     if let Role::Again { number, .. } = b.role(access(w, len, Kind::Conditional)) {
         // The larx of this block reserved it, and nothing can have happened since.
         let to = at(b.get(number), 0);
-        store(b, to, s, len);
+        ldst::put(b, to, s, len);
         b.asm.store_imm64(cpu(field::RESERVED_LEN), 0);
         b.always_equal(0, s);
         return true;
@@ -110,7 +101,7 @@ fn store_conditional(b: &mut Block<'_>, w: Word, len: i32) -> bool {
     asm.alu_load(Alu::Sub, Size::Q, Reg::RDX, frame(place::MEMORY));
     asm.alu_load(Alu::Cmp, Size::Q, Reg::RDX, cpu(field::RESERVED_RA));
     let other_place = asm.jcc_hole(Cond::NotEqual);
-    store(b, at(Reg::RAX, 0), s, len);
+    ldst::put(b, at(Reg::RAX, 0), s, len);
     let asm = &mut *b.asm;
     let stored = asm.jmp_hole();
     asm.fill(other_size);

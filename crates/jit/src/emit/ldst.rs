@@ -338,16 +338,20 @@ fn clean(b: &mut Block<'_>, address: Reg, plus: i32, holes: &mut Vec<Hole>) {
     holes.push(b.asm.jcc_hole(Cond::NotEqual));
 }
 
-fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
-    let s = b.get(w.rs());
-    let mut holes = vec![];
-    let (to, kept) = target(b, w, form, len, &mut holes);
+/// Stores the low `len` bytes of `s`.
+pub fn put(b: &mut Block<'_>, to: Mem, s: Reg, len: i32) {
     match len {
         1 => b.asm.store8(to, s),
         2 => b.asm.store16(to, s),
         4 => b.asm.store(Size::W, to, s),
         _ => b.asm.store(Size::Q, to, s),
     }
+}
+fn store(b: &mut Block<'_>, w: Word, form: Form, len: i32) -> bool {
+    let s = b.get(w.rs());
+    let mut holes = vec![];
+    let (to, kept) = target(b, w, form, len, &mut holes);
+    put(b, to, s, len);
     if let Some(kept) = kept {
         b.set(w.ra(), kept);
     }
