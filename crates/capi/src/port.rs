@@ -12,13 +12,16 @@ pub enum DmaError {
     /// this translation fault; the AFU keeps the command and hears of the
     /// answer through [`AfuModel::fault_answered`].
     Faulted(PageFault),
+    /// The process element, or the whole slice, is suspended. The AFU keeps the command, as for a fault, and is told
+    /// to try again when it goes on; no fault is raised.
+    Held(PageFault),
     /// The process element is not added, or is terminated.
     NoContext,
     /// The real address is not memory.
     BadAddress,
 }
 
-/// What a translation fault is about. Accesses of one process element that
+/// What a translation fault is about, or an access that is held. Accesses of one process element that
 /// need the same page in the same direction share one fault and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PageFault {
@@ -38,7 +41,7 @@ impl PageFault {
 /// The driver's answer to a translation fault (TFC_An).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultAnswer {
-    /// TFC R: the page is there now, try again.
+    /// TFC R: the page is there now, try again. Also: the element goes on after a suspension.
     Retry,
     /// TFC AE: give up with an address error.
     AddressError,
@@ -95,9 +98,9 @@ pub trait AfuModel {
     fn terminated(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
     /// LLCMD REMOVE of `pe`.
     fn removed(&mut self, pe: u16, port: &mut dyn AfuPort<'_>);
-    /// A translation fault of `pe` was answered: the answer is for every
-    /// access that ended with [`DmaError::Faulted`] of that [`PageFault`], and
-    /// for no other. Faults still queued at TERMINATE, and all faults at an
+    /// A translation fault of `pe` was answered, or a suspension is over: the answer is for every
+    /// access that ended with [`DmaError::Faulted`] or [`DmaError::Held`] of that [`PageFault`], and
+    /// for no other. Faults still queued, and accesses still held, at TERMINATE, and all of them at an
     /// AFU reset, are forgotten without an answer.
     fn fault_answered(&mut self, pe: u16, fault: PageFault, answer: FaultAnswer, port: &mut dyn AfuPort<'_>);
     /// Something goes wrong in the AFU by itself.

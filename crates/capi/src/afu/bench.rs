@@ -35,7 +35,9 @@ pub(crate) struct Host {
     pub running: BTreeSet<u16>,
     /// Pages that are not there.
     pub absent: BTreeSet<u64>,
-    /// Faults without an answer: process element and page.
+    /// Process elements that are suspended.
+    pub suspended: BTreeSet<u16>,
+    /// Faults without an answer, and accesses that are held: process element and page.
     pub faults: Vec<(u16, PageFault)>,
     /// Interrupts so far: process element and LISN.
     pub interrupts: Vec<(u16, u16)>,
@@ -47,6 +49,11 @@ impl Host {
     fn reach(&mut self, pe: u16, ea: u64, len: usize, store: bool) -> Result<usize, DmaError> {
         if !self.running.contains(&pe) {
             return Err(DmaError::NoContext);
+        }
+        if self.suspended.contains(&pe) {
+            let place = PageFault::at(ea, store);
+            self.faults.push((pe, place));
+            return Err(DmaError::Held(place));
         }
         let end = ea.checked_add(len as u64).ok_or(DmaError::BadAddress)?;
         let pages = ea >> PAGE_SHIFT..=end.saturating_sub(1) >> PAGE_SHIFT;

@@ -13,7 +13,7 @@ use super::{CmdMode, SisliteAfu};
 use crate::flash::commands::forces_unit_access;
 use crate::flash::target::List;
 use crate::flash::{Plan, Request, sense};
-use crate::port::{AfuPort, DmaError};
+use crate::port::{AfuPort, DmaError, PageFault};
 use fabric::{Effect, Ticks};
 
 /// An event of the AFU, packed into the agenda's 64 bits.
@@ -505,11 +505,8 @@ impl SisliteAfu {
         let (retry, permanent) = consequence(area);
         let retries = self.global.get(global::TABLE, global::AFU_CONFIG) & retry != 0;
         match (error, permanent) {
-            (DmaError::Faulted(fault), _) if retries => {
-                cmd.waits_on = Some((pe, fault));
-                self.waiters.entry((pe, fault)).or_default().push(cmd.id);
-                Flow::Wait
-            }
+            (DmaError::Held(fault), _) => self.wait_for(cmd, pe, fault),
+            (DmaError::Faulted(fault), _) if retries => self.wait_for(cmd, pe, fault),
             (DmaError::NoContext, _) if pe == cmd.pe => Flow::Gone("no-context"),
             (DmaError::Faulted(_), _) => self.page_missed(cmd, area, bus),
             (_, Err(bits)) => {
@@ -518,6 +515,13 @@ impl SisliteAfu {
             }
             (_, Ok(rc)) => self.refuse(cmd, Ioasa::afu(rc, AFU_DMA_ERR_INVALID_EA), bus),
         }
+    }
+
+    /// The command goes on when the fault is answered, or the suspension over.
+    fn wait_for(&mut self, cmd: &mut Command, pe: u16, fault: PageFault) -> Flow {
+        cmd.waits_on = Some((pe, fault));
+        self.waiters.entry((pe, fault)).or_default().push(cmd.id);
+        Flow::Wait
     }
 
     /// A page is missing and the access is not retried.

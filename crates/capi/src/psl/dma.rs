@@ -94,8 +94,8 @@ impl Psl {
             return Some(DmaError::NoContext);
         }
         match self.elements.get(&pe).map(|s| s.running) {
-            Some(Running::Yes) => None,
-            Some(_) => Some(DmaError::NoContext),
+            Some(Running::Yes | Running::Suspended) => None,
+            Some(Running::Terminated) => Some(DmaError::NoContext),
             None => {
                 self.slice_error(SliceError::BadContext, u64::from(pe), cx);
                 Some(DmaError::NoContext)
@@ -114,6 +114,9 @@ impl Psl {
     ) -> Result<Vec<Piece>, DmaError> {
         if let Some(refused) = self.refusal(pe, cx) {
             return Err(refused);
+        }
+        if self.is_suspended(pe) {
+            return Err(self.hold_access(pe, ea, access, cx));
         }
         let element = self.element(pe).ok_or(DmaError::NoContext)?;
         let (space, usable) = (element.space(), element.relocated() && element.radix());
@@ -166,7 +169,7 @@ impl Psl {
         DmaError::Faulted(PageFault::at(ea, access == Access::Write))
     }
     /// AFU interrupt `lisn` of `pe`, by the element's IVTE ranges.
-    fn afu_interrupt(&mut self, pe: u16, lisn: u16, cx: &mut Cx<'_>) {
+    pub(super) fn afu_interrupt(&mut self, pe: u16, lisn: u16, cx: &mut Cx<'_>) {
         let fields = [("pe", u64::from(pe)), ("lisn", u64::from(lisn))];
         if !self.is_running(pe) {
             cx.note_text("protocol-error", ("what", "afu-irq-no-context"), &fields);
@@ -174,6 +177,9 @@ impl Psl {
                 self.slice_error(SliceError::BadContext, u64::from(pe), cx);
             }
             return;
+        }
+        if self.is_suspended(pe) {
+            return self.hold_interrupt(pe, lisn, cx);
         }
         // LISN 0 belongs to the PSL.
         let ivte = self.element(pe).filter(|_| lisn != 0).and_then(|e| e.ivte(lisn));

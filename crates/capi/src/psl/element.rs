@@ -13,6 +13,8 @@ pub const ELEMENT_SIZE: u64 = 128;
 pub const SOFTWARE_STATE: u64 = 0x7C;
 /// `software_state`: valid.
 pub const STATE_VALID: u32 = b32(0);
+/// `software_state`: suspension requested.
+pub const STATE_SUSPEND: u32 = b32(30);
 /// `software_state`: terminate requested.
 pub const STATE_TERMINATE: u32 = b32(31);
 

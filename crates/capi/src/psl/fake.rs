@@ -50,7 +50,7 @@ impl FakeAfu {
             self.loaded = vec![0; length];
             port.dma_read(pe, ea, &mut self.loaded)
         };
-        if let Err(DmaError::Faulted(fault)) = result
+        if let Err(DmaError::Faulted(fault) | DmaError::Held(fault)) = result
             && self.waiting.len() < 64
         {
             self.waiting.push((pe, fault, ea, store));

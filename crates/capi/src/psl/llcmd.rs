@@ -3,10 +3,10 @@
 //! `sw_command_status`, writes PSL_LLCMD_An and polls the word until the
 //! PSL has stored the acknowledgement.
 //!
-//! TERMINATE and REMOVE do not depend on the AFU's commands or on its being
-//! enabled; only a translation fault of that element holds them back.
+//! TERMINATE, REMOVE and SUSPEND do not depend on the AFU's commands or on its
+//! being enabled; only a translation fault of that element holds them back.
 
-use super::element::{Element, STATE_TERMINATE, STATE_VALID, Spa, malformed};
+use super::element::{Element, STATE_SUSPEND, STATE_TERMINATE, STATE_VALID, Spa, malformed};
 use super::regs::{self, err_ivte, scntl, serr};
 use super::slice::SliceError;
 use super::{EVENT_LLCMD, Port, Psl, Running, Slot};
@@ -198,8 +198,10 @@ impl Psl {
         let status_at = spa.status();
         self.command =
             Some(Command { code, value, pe, status_at, failed, element, event, waits_for_fault: false });
-        if code == Code::Terminate && !failed {
-            self.stop_element(pe, afu, cx);
+        match code {
+            Code::Terminate if !failed => self.stop_element(pe, afu, cx),
+            Code::Suspend if !failed => self.set_running(pe, Running::Suspended),
+            _ => {}
         }
     }
     /// TERMINATE and REMOVE are acknowledged whatever the PSL knows of the
@@ -226,6 +228,7 @@ impl Psl {
         if slot.running != Running::Terminated {
             slot.running = Running::Terminated;
             self.forget_queued(pe);
+            self.forget_held(Some(pe));
             afu.terminated(pe, &mut Port { psl: self, cx });
         }
     }
@@ -235,8 +238,9 @@ impl Psl {
         let Some(command) = &mut self.command else { return };
         command.event = None;
         let (pe, code) = (command.pe, command.code);
-        let removes = matches!(code, Code::Terminate | Code::Remove);
-        if removes && self.fault_pending(pe) {
+        // Their acknowledgement says that nothing of the element is outstanding.
+        let drains = matches!(code, Code::Terminate | Code::Remove | Code::Suspend);
+        if drains && self.fault_pending(pe) {
             if let Some(command) = &mut self.command {
                 command.waits_for_fault = true;
             }
@@ -286,20 +290,20 @@ impl Psl {
             Code::Remove => {
                 let Some(slot) = self.elements.remove(&pe) else { return };
                 self.forget_queued(pe);
+                self.forget_held(Some(pe));
                 // Every cached copy of the element and its translations goes
                 // (CAIA 1.0, 4.4.4).
                 self.invalidate(fabric::pci::Invalidate::Pid(slot.element.pid()), "remove", cx);
                 afu.removed(pe, &mut Port { psl: self, cx });
             }
-            Code::Suspend => self.set_running(pe, Running::Suspended),
-            Code::Resume => self.set_running(pe, Running::Yes),
+            Code::Resume => self.resume_element(pe, afu, cx),
             Code::Update => {
                 if let (Some(slot), Some(element)) = (self.elements.get_mut(&pe), &command.element) {
                     slot.element = element.clone();
                 }
             }
-            // TERMINATE took effect when it came.
-            Code::Terminate | Code::Unknown => {}
+            // TERMINATE and SUSPEND took effect when they came.
+            Code::Terminate | Code::Suspend | Code::Unknown => {}
         }
     }
     fn set_running(&mut self, pe: u16, to: Running) {
@@ -342,14 +346,14 @@ impl Sample {
     }
     /// Raw facts about what the driver did that the protocol does not allow.
     fn note_violations(&self, spap_valid: bool, cx: &mut Cx<'_>) {
-        let known = matches!(self.code, Code::Add | Code::Terminate | Code::Remove);
-        let (add, terminate, remove) =
-            (self.code == Code::Add, self.code == Code::Terminate, self.code == Code::Remove);
+        let is = |code| self.code == code;
+        let (add, terminate, remove) = (is(Code::Add), is(Code::Terminate), is(Code::Remove));
+        let (suspend, resume) = (is(Code::Suspend), is(Code::Resume));
         let rules = [
             (self.prev_pending, "llcmd-while-pending"),
             (self.word != self.value || self.value & 0x0000_FFFF_FFFF_0000 != 0, "llcmd-word"),
             (u32::from(self.pe) >= self.links, "llcmd-link-range"),
-            (!known, "llcmd-code"),
+            (is(Code::Unknown), "llcmd-code"),
             (!spap_valid, "llcmd-no-spa"),
             (add && self.mode != PM_DIRECTED, "add-mode"),
             (add && !self.enabled, "add-while-disabled"),
@@ -358,6 +362,9 @@ impl Sample {
             (add && self.malformed != 0, "add-malformed"),
             (terminate && self.state != STATE_VALID | STATE_TERMINATE, "terminate-state"),
             (terminate && !self.added, "terminate-not-added"),
+            (suspend && self.state != STATE_VALID | STATE_SUSPEND, "suspend-state"),
+            (resume && self.state != STATE_VALID, "resume-state"),
+            ((suspend || resume) && !self.added, "suspend-not-added"),
             (remove && self.state != 0, "remove-state"),
             (remove && self.added && !self.terminated, "remove-before-terminate"),
             ((terminate || remove) && self.pe_changed, "element-changed"),

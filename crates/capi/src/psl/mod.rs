@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod llcmd;
 pub mod regs;
 mod slice;
+mod suspend;
 pub mod vpd;
 
 #[cfg(test)]
@@ -28,18 +29,20 @@ use element::Element;
 use fabric::agenda::EventId;
 use fabric::pci::Invalidate;
 use fabric::{Cx, Ticks, TranslationSpace};
-use fault::Faults;
 pub use fault::PslError;
+use fault::{Faults, MOST_FAULTS};
 use llcmd::Command;
 use regs::{Area, RegFile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use suspend::Held;
 
 /// Top bit of an agenda event that belongs to the PSL and not to its AFU.
 pub const OWN_EVENT: u64 = 1 << 63;
 const EVENT_LLCMD: u64 = OWN_EVENT | 1;
 const EVENT_AFU_CNTL: u64 = OWN_EVENT | 2;
 const EVENT_PURGE: u64 = OWN_EVENT | 3;
+const EVENT_SUSPEND: u64 = OWN_EVENT | 5;
 /// VPD handshake; the adapter handles it.
 pub(crate) const EVENT_VPD: u64 = OWN_EVENT | 4;
 
@@ -79,6 +82,10 @@ pub struct Psl {
     cache: TranslationCache,
     afu_control: Option<(slice::Control, EventId)>,
     purge: Option<EventId>,
+    /// What suspended elements wait with.
+    held: BTreeMap<u16, Held>,
+    /// When the slice is suspended.
+    suspension: Option<EventId>,
     /// The host bridge routes CAPI traffic (OPAL_PCI_SET_PHB_CAPI_MODE).
     capi_mode: bool,
     /// Configuration space permits CAPI traffic: bus master, protocol
@@ -102,6 +109,8 @@ impl Psl {
             cache: TranslationCache::default(),
             afu_control: None,
             purge: None,
+            held: BTreeMap::new(),
+            suspension: None,
             capi_mode: false,
             configured: false,
             blocked: false,
@@ -113,6 +122,7 @@ impl Psl {
             self.command.as_mut().and_then(Command::take_event),
             self.afu_control.take().map(|(_, id)| id),
             self.purge.take(),
+            self.suspension.take(),
         ];
         for id in own.into_iter().flatten() {
             cx.agenda.cancel(id);
@@ -144,9 +154,9 @@ impl Psl {
     pub fn is_added(&self, pe: u16) -> bool {
         self.elements.contains_key(&pe)
     }
-    /// True if `pe` may start transactions.
+    /// True if `pe` is added and not terminated; it may be suspended.
     pub fn is_running(&self, pe: u16) -> bool {
-        self.elements.get(&pe).is_some_and(|s| s.running == Running::Yes)
+        self.elements.get(&pe).is_some_and(|s| s.running != Running::Terminated)
     }
     /// Added process elements, in order.
     pub fn added(&self) -> impl Iterator<Item = u16> + '_ {
@@ -213,7 +223,7 @@ impl Psl {
                 self.adapter_written(o, value, cx);
             }
             (Area::P1n, regs::LLCMD_AN) => self.write_llcmd(value, afu, cx),
-            (Area::P1n, regs::SCNTL_AN) => self.write_scntl(reg, value, cx),
+            (Area::P1n, regs::SCNTL_AN) => self.write_scntl(reg, value, afu, cx),
             (Area::P1n, regs::SPAP_AN) => {
                 let value = self.p1n.store(reg, value);
                 cx.note("spap", &[("value", value), ("added", self.elements.len() as u64)]);
@@ -268,6 +278,7 @@ impl Psl {
             EVENT_LLCMD => self.llcmd_due(afu, cx),
             EVENT_AFU_CNTL => self.afu_cntl_due(afu, cx),
             EVENT_PURGE => self.purge_due(afu, cx),
+            EVENT_SUSPEND => self.suspend_due(),
             _ => {}
         }
     }

@@ -100,6 +100,7 @@ impl Psl {
         let cntl = afu_cntl::RS.with(afu_cntl::ES.with(cntl, 0), RS_PENDING);
         self.p2n.set(regs::AFU_CNTL_AN, cntl);
         self.forget_faults(cx);
+        self.forget_held(None);
         self.p2n.set(regs::ERRSTAT_AN, 0);
         if was_enabled {
             afu.set_enabled(false, &mut Port { psl: self, cx });
@@ -126,7 +127,7 @@ impl Psl {
     }
 
     /// PSL_SCNTL_An: purge starts with Pc and its status ends with it.
-    pub(super) fn write_scntl(&mut self, reg: &Reg, value: u64, cx: &mut Cx<'_>) {
+    pub(super) fn write_scntl(&mut self, reg: &Reg, value: u64, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
         let old = self.p1n.get(regs::SCNTL_AN);
         let mut new = self.p1n.store(reg, value);
         let (was, is) = (scntl::PC.get(old) == 1, scntl::PC.get(new) == 1);
@@ -142,9 +143,7 @@ impl Psl {
                 cx.agenda.cancel(id);
             }
         }
-        // Suspend of the whole slice: at once, nobody uses it.
-        new = scntl::SS.with(new, if scntl::SC.get(new) == 1 { 0b11 } else { 0 });
-        self.p1n.set(regs::SCNTL_AN, new);
+        self.write_suspend(old, new, afu, cx);
         if scntl::PM.get(old) != scntl::PM.get(new) {
             let fields = [("mode", scntl::PM.get(new)), ("added", self.elements.len() as u64)];
             cx.note("scntl", &fields);
@@ -152,10 +151,11 @@ impl Psl {
     }
     /// The purge ends: pending faults are gone (CAIA 1.0, 8.1), translations
     /// too. `Unspecified:` elements stay added; an AFU that still waits for a
-    /// fault hears of an address error.
+    /// fault, or for the end of a suspension, hears of an address error.
     pub(super) fn purge_due(&mut self, afu: &mut dyn AfuModel, cx: &mut Cx<'_>) {
         self.purge = None;
-        let waiting = self.forget_faults(cx);
+        let mut waiting = self.forget_faults(cx);
+        waiting.extend(self.forget_held(None));
         self.invalidate(Invalidate::All, "purge", cx);
         let done = scntl::PS.with(self.p1n.get(regs::SCNTL_AN), PS_COMPLETE);
         self.p1n.set(regs::SCNTL_AN, done);

@@ -3,6 +3,7 @@
 mod commands;
 mod faults;
 mod properties;
+mod suspend;
 
 use super::P1N_OFFSET;
 use super::config;

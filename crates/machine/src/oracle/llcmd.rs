@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 /// Software states of an element (psl-contract 6.2).
 const STATE_VALID: u64 = 0x8000_0000;
 const STATE_TERMINATE: u64 = 0x8000_0001;
+const STATE_SUSPEND: u64 = 0x8000_0002;
 /// PSL mode: AFU-directed.
 const DIRECTED: u64 = 4;
 /// Bits of `malformed` that say that the element itself is wrong.
@@ -41,13 +42,14 @@ pub(super) fn word(r: &Record) -> Option<String> {
     let (command, pe) = llcmd(r)?;
     let same = r.u64("word").is_none_or(|word| is(r, "value", word));
     let in_range = r.u64("links").is_none_or(|links| pe.1 < links);
-    let known = matches!(command, "add" | "terminate" | "remove");
+    // The stock driver uses three of the six (CAIA 1.0, 4.3.3).
+    let known = command != "unknown";
     broken(
         r,
         &[
             (same, "sw_command_status does not hold the command"),
             (in_range, "element out of range"),
-            (known, "not ADD, TERMINATE or REMOVE"),
+            (known, "no command of the CAIA"),
         ],
     )
 }
@@ -98,9 +100,12 @@ impl Oracle for InOrder {
         let Some((command, pe)) = llcmd(r) else { return };
         let excused = self.reset.contains(&r.device);
         let (terminate, remove) = (command == "terminate", command == "remove");
+        let (suspend, resume) = (command == "suspend", command == "resume");
         let rules = [
             (!terminate || is(r, "state", STATE_TERMINATE), "software_state does not say terminate"),
-            (!terminate || excused || is(r, "added", 1), "the element is not added"),
+            (!suspend || is(r, "state", STATE_SUSPEND), "software_state does not say suspend"),
+            (!resume || is(r, "state", STATE_VALID), "software_state does not say valid"),
+            (!(terminate || suspend || resume) || excused || is(r, "added", 1), "the element is not added"),
             (!remove || is(r, "state", 0), "software_state still says valid"),
             (!remove || is(r, "added", 0) || is(r, "terminated", 1), "before TERMINATE"),
         ];

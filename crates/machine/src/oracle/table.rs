@@ -17,7 +17,7 @@ pub const TABLE: &[Definition] = &[
     Definition {
         name: "llcmd-protocol", rows: &[1, 2], class: S2, severity: Violation, ground: Specification,
         proves: "linked list commands come one at a time, each with its word in sw_command_status, for an element within the area, \
-                 and are ADD, TERMINATE or REMOVE",
+                 and are commands of the CAIA",
         exempt: "-; after its time limit of 5 s the driver abandons a command, which a scenario's fault may bring about",
         shown: Driver("churn", "llcmd-without-wait"),
         make: Some(|_| rule::each(|r| llcmd::one_at_a_time(r).or_else(|| llcmd::word(r)))),
@@ -31,8 +31,9 @@ pub const TABLE: &[Definition] = &[
     },
     Definition {
         name: "terminate-then-remove", rows: &[4], class: S2, severity: Violation, ground: Specification,
-        proves: "TERMINATE finds an added element in the terminate state, REMOVE one that is terminated and no longer valid",
-        exempt: "TERMINATE of an element that an AFU reset or a PCI reset has taken away",
+        proves: "TERMINATE finds an added element in the terminate state, REMOVE one that is terminated and no longer valid, SUSPEND and \
+                 RESUME an added one in the suspended and in the valid state",
+        exempt: "TERMINATE, SUSPEND and RESUME of an element that an AFU reset or a PCI reset has taken away",
         shown: Driver("churn", "skip-terminate"),
         make: Some(|_| Box::new(llcmd::InOrder::default())),
     },

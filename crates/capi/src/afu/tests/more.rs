@@ -200,3 +200,24 @@ fn an_answer_reaches_the_commands_of_its_page() {
     b.pass(Ticks::millis(1));
     assert_eq!(status(&b, eas[0]), 0);
 }
+
+#[test]
+fn a_suspension_costs_time_and_nothing_else() {
+    // Whose suspension, and whether missing pages are retried: a suspension is no missing page.
+    for (pe, config) in [(0, 0x7F20), (1, 0x7F20), (0, 0x20), (1, 0x20)] {
+        let mut b = bench();
+        rht_f0(&mut b, 1, LXT, 1, 3);
+        lxt(&mut b, 0, 0, 3, 3);
+        b.store(glob(global::AFU_CONFIG), config);
+        b.host.suspended.insert(pe);
+        let r = Ioarcb { data_len: 4096, ..rcb(1, REQ_FLAGS_RES_HNDL, &read16(0, 1)) };
+        let ea = submit_at(&mut b, 1, 0, &r);
+        b.pass(Ticks::secs(1));
+        assert_eq!(status(&b, ea), 0xEEEE_EEEE, "PE {pe}");
+        assert!(b.host.interrupts.is_empty());
+        b.host.suspended.clear();
+        b.answer(pe, FaultAnswer::Retry);
+        b.pass(Ticks::millis(1));
+        assert_eq!((status(&b, ea), slot(&b, 1, 0)), (0, RCB | 1), "PE {pe}");
+    }
+}

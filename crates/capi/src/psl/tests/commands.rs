@@ -169,9 +169,13 @@ fn what_a_command_may_get_wrong() {
         (2, 2, 0, REMOVED | 2, &[]),
         (2, 1, 0, REMOVED | 1, &["remove-before-terminate"]),
         (2, 2, 1, REMOVED | 2, &["remove-state"]),
-        (3, 1, 0x8000_0002, 0x0003_0003_0000_0001, &["llcmd-code"]),
-        (4, 2, 0x8000_0000, u64::MAX, &["llcmd-code"]),
-        (6, 1, 0x8000_0000, 0x0006_0006_0000_0001, &["llcmd-code"]),
+        (3, 1, 0x8000_0002, 0x0003_0003_0000_0001, &[]),
+        (3, 1, 0x8000_0000, 0x0003_0003_0000_0001, &["suspend-state"]),
+        (3, 2, 0x8000_0002, u64::MAX, &["suspend-not-added"]),
+        (4, 1, 0x8000_0000, 0x0004_0004_0000_0001, &[]),
+        (4, 1, 0x8000_0002, 0x0004_0004_0000_0001, &["resume-state"]),
+        (4, 2, 0x8000_0000, u64::MAX, &["suspend-not-added"]),
+        (6, 1, 0x8000_0000, 0x0006_0006_0000_0001, &[]),
         (9, 1, 0x8000_0000, u64::MAX, &["llcmd-code"]),
     ];
     for &(code, pe, state, status, errors) in rows {
