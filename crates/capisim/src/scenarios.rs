@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn programs_that_go_by_step_wait_for_it() {
+        for (name, text) in BUILT_IN {
+            let scenario =
+                Source { file: (*name).into(), text: (*text).into() }.parse().expect("well-formed");
+            let programs = scenario.actors.iter().filter(|a| !a.at_once && a.program != "/bin/actor");
+            for actor in programs {
+                let waits = actor.does.iter().any(|word| word == "wait" || word == "--wait");
+                assert!(waits, "{name}: {} begins before its step", actor.name);
+            }
+        }
+    }
+
+    #[test]
     fn a_mistake_is_shown_with_its_line() {
         let source =
             Source { file: "s.toml".into(), text: "schema = 1\nname = \"x\"\n[machine]\ncpu = 2\n".into() };

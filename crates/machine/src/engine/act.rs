@@ -7,6 +7,9 @@ use crate::scenario::{Action, Job};
 impl Session<'_, '_> {
     /// Performs an action.
     pub fn act(&mut self, action: &Action) {
+        if let Action::Go(actor) | Action::Tell(actor, _) | Action::Kill(actor, _) = action {
+            self.state.dialogue.waiting.remove(&actor.text);
+        }
         match action {
             Action::Go(actor) => self.tell(&["go", &actor.text], format!("go of {actor}")),
             Action::Tell(actor, commands) => {

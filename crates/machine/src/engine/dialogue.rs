@@ -4,7 +4,7 @@ use super::helper::{Channel, Message};
 use super::session::Session;
 use super::triggers::Happening;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an internal job finds out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub(super) struct Dialogue {
     sent: BTreeMap<u64, String>,
     /// Actors not yet spawned.
     awaited: Vec<String>,
+    /// Actors that go by step, and that no step has addressed yet.
+    pub waiting: BTreeSet<String>,
     /// Placeholders of texts.
     pub places: BTreeMap<String, String>,
     /// Modules that jobs load or unload, by job: verb and module.
@@ -116,6 +118,11 @@ impl Session<'_, '_> {
         }
         let words: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
         self.say("actor", &[("name", name), ("event", word), ("text", &words.join(" "))]);
+        if self.state.dialogue.waiting.remove(name) {
+            self.complain(format!(
+                "{name} ended before a step let it go: its program has to wait for the line `go` on its stdin"
+            ));
+        }
         if let Some((verb, module)) = self.state.dialogue.module_jobs.remove(name)
             && values.get("rc").is_some_and(|rc| rc == "0")
         {
@@ -152,6 +159,9 @@ impl Session<'_, '_> {
             let mut words = vec!["spawn", name, &actor.cpu, &actor.program];
             words.extend(does.iter().map(String::as_str));
             self.state.dialogue.awaited.push(name.to_owned());
+            if !actor.at_once {
+                self.state.dialogue.waiting.insert(name.to_owned());
+            }
             self.tell(&words, format!("actor {name}"));
         }
     }

@@ -190,7 +190,7 @@ static ACTOR: Table = Table {
         opt(
             "goes",
             Shape::Word(&["at-once", "by-step"]),
-            "whether it goes as soon as it is there (default) or when a step says `go`",
+            "whether it goes as soon as it is there (default) or when a step says `go`; a program of another kind gets the line `go` on its stdin and has to wait for it",
         ),
     ],
     heads: &[],
