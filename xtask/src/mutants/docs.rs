@@ -1,5 +1,6 @@
 //! `docs/mutants.md`, written from the table.
 
+use super::exercises::{self, Exercise};
 use super::table::{Mutant, TABLE};
 
 /// The page.
@@ -15,20 +16,31 @@ pub fn docs() -> String {
     text.push_str(&format!("{} mutants, {caught} caught.\n\n", TABLE.len()));
     text.push_str("| mutant | function | models | scenario | caught by |\n|---|---|---|---|---|\n");
     TABLE.iter().for_each(|m| text.push_str(&row(m)));
+    text.push_str(
+        "\n## Exercises\n\
+         Drivers that do what the stock one never does, and make no mistake: every oracle stays silent on them, and what the last column\n\
+         says was reached. `cargo xtask mutants` runs them too.\n\n\
+         | exercise | function | does | scenario | reaches |\n|---|---|---|---|---|\n",
+    );
+    exercises::TABLE.iter().for_each(|e| text.push_str(&exercise(e)));
     text
 }
 
 fn row(m: &Mutant) -> String {
-    let mut words = m.function.split(|c: char| !c.is_alphanumeric() && c != '_');
-    let function = words.rfind(|w| !w.is_empty()).unwrap_or("");
     let caught: Vec<String> = m.caught_by.iter().map(|oracle| format!("`{oracle}`")).collect();
     let caught = if caught.is_empty() { "none".to_owned() } else { caught.join(", ") };
-    format!(
-        "| `{}` | {} {}: {function} | {} | `{}` | {caught} |\n",
-        m.name,
-        m.module.name(),
-        m.file,
-        m.models,
-        m.scenario
-    )
+    line(m, &caught)
+}
+
+fn exercise(e: &Exercise) -> String {
+    // What stands in quotes after `name =`.
+    let names = e.reaches.iter().filter_map(|entry| entry.split('"').nth(1));
+    line(&e.driver, &names.collect::<Vec<_>>().join(", "))
+}
+
+fn line(m: &Mutant, last: &str) -> String {
+    let mut words = m.function.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let function = words.rfind(|w| !w.is_empty()).unwrap_or("");
+    let Mutant { name, file, models, scenario, .. } = m;
+    format!("| `{name}` | {} {file}: {function} | {models} | `{scenario}` | {last} |\n", m.module.name())
 }

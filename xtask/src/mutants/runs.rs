@@ -14,7 +14,7 @@ use machine::report::RunReport;
 use serde::{Deserialize, Serialize};
 
 use super::table::Mutant;
-use super::{Args, Row, judge};
+use super::{Args, Row, exercise, judge};
 use crate::guest::mutate::Module;
 use crate::test::cargo::{cargo, root};
 
@@ -36,6 +36,8 @@ struct Task<'a> {
     module: Option<(Module, &'a Path)>,
     /// Oracles that are expected: the run ends when all of them have reported.
     expected: &'static [&'static str],
+    /// What it has to reach beside the scenario's own, line by line.
+    reaches: &'static [&'static str],
 }
 
 /// Runs the mutants, and the stock drivers in each of their scenarios; `told` hears of each row. Rows are in the order of
@@ -50,7 +52,13 @@ pub fn all(
     let scenarios: BTreeSet<&str> = mutants.iter().map(|m| m.scenario).collect();
     let stock: Vec<Task> = scenarios
         .iter()
-        .map(|scenario| Task { name: format!("stock-in-{scenario}"), scenario, module: None, expected: &[] })
+        .map(|scenario| Task {
+            name: format!("stock-in-{scenario}"),
+            scenario,
+            module: None,
+            expected: &[],
+            reaches: &[],
+        })
         .collect();
     let baseline: BTreeMap<&str, BTreeSet<String>> = scenarios
         .iter()
@@ -65,6 +73,7 @@ pub fn all(
             scenario: m.scenario,
             module: Some((m.module, file)),
             expected: m.caught_by,
+            reaches: exercise(m.name).map_or(&[], |e| e.reaches),
         })
         .collect();
     let row = |n: usize, run: &Run| judge(mutants[n], run, &baseline[mutants[n].scenario]);
@@ -123,8 +132,11 @@ impl Bench {
     fn one(&self, task: &Task) -> Result<Run, String> {
         let module = task.module.map_or_else(|| "stock".to_owned(), |(_, file)| file.display().to_string());
         let key = hash_bytes(
-            format!("{}\n{module}\n{}\n{:?}\n{}", self.hash, task.scenario, task.expected, self.seed)
-                .as_bytes(),
+            format!(
+                "{}\n{module}\n{}\n{:?}\n{:?}\n{}",
+                self.hash, task.scenario, task.expected, task.reaches, self.seed
+            )
+            .as_bytes(),
         );
         let file = self.folder.join(format!("{}-{}.json", task.name, self.seed));
         let known = || serde_json::from_slice::<Run>(&fs::read(&file).ok()?).ok();
@@ -147,6 +159,9 @@ impl Bench {
         let lines: Vec<String> = others
             .map(|line| match line {
                 "[oracle]" => format!("[oracle]\nbug = {bug:?}"),
+                "must_reach = [" => {
+                    std::iter::once(line).chain(task.reaches.iter().copied()).collect::<Vec<_>>().join("\n")
+                }
                 other => other.to_owned(),
             })
             .collect();

@@ -43,6 +43,23 @@ pub const TABLE: &[Mutant] = &[
         scenario: "churn", caught_by: &["terminate-then-remove"],
     },
     Mutant {
+        name: "suspend-for-terminate", module: Cxl, file: "native.c",
+        function: "static int terminate_process_element(",
+        pattern: "CXL_SPA_SW_CMD_TERMINATE,",
+        replacement: "CXL_SPA_SW_CMD_SUSPEND,",
+        models: "a SUSPEND where the element must be terminated",
+        scenario: "churn", caught_by: &["terminate-then-remove"],
+    },
+    Mutant {
+        name: "suspend-without-resume", module: Cxl, file: "native.c",
+        function: "static int add_process_element(",
+        pattern: "ctx->pe_inserted = true;",
+        replacement: "{ ctx->pe_inserted = true; if (ctx->pe == 2) do_process_element_cmd(ctx, CXL_SPA_SW_CMD_SUSPEND, \
+                      CXL_PE_SOFTWARE_STATE_V | CXL_PE_SOFTWARE_STATE_S); }",
+        models: "an element that is suspended and never resumed",
+        scenario: "churn", caught_by: &["progress"],
+    },
+    Mutant {
         name: "skip-remove", module: Cxl, file: "native.c",
         function: "static inline int detach_process_native_afu_directed(",
         pattern: "if (remove_process_element(ctx))",
