@@ -1,6 +1,7 @@
 //! What is fuzzed: a name, inputs to start from, and what one input does.
 
 mod adapter;
+mod btf;
 mod elf;
 mod guest;
 mod platform;
@@ -187,6 +188,17 @@ pub const ALL: &[Target] = &[
         floor: 5500,
         counters: 340,
         run: elf::module,
+    },
+    Target {
+        name: "btf",
+        about: "types of a kernel, and of a module that adds to them",
+        seeds: btf::seeds,
+        longest: 2048,
+        head: 2,
+        step: 4,
+        floor: 3200,
+        counters: 290,
+        run: btf::run,
     },
     Target {
         name: "scenario",

@@ -5,7 +5,7 @@
 
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSection, ReadRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// `magic` of the header, little-endian.
@@ -224,16 +224,24 @@ impl Btf {
             if name.is_empty() {
                 return None;
             }
-            let found = self.find(id, name, DEPTH)?;
+            let found = self.find(id, name, DEPTH, &mut BTreeSet::new())?;
             bit = bit.checked_add(found.1.bit)?;
             (id, width) = (found.0, found.1.width);
         }
         Some(Member { bit, width })
     }
 
-    fn find(&self, id: usize, name: &str, depth: usize) -> Option<(usize, Member)> {
+    /// The type of a member and where it is. `seen` has the structures that were searched: one that holds another many
+    /// times, or itself, is not searched again.
+    fn find(
+        &self,
+        id: usize,
+        name: &str,
+        depth: usize,
+        seen: &mut BTreeSet<usize>,
+    ) -> Option<(usize, Member)> {
         let (home, bytes, kind) = self.plain(id)?;
-        if kind != Kind::Struct || depth == 0 {
+        if kind != Kind::Struct || depth == 0 || !seen.insert(id) {
             return None;
         }
         let info = word(bytes, 4)?;
@@ -247,7 +255,7 @@ impl Btf {
                 return Some((of as usize, Member { bit: bit.into(), width }));
             }
             if own.is_empty()
-                && let Some((id, inner)) = self.find(of as usize, name, depth - 1)
+                && let Some((id, inner)) = self.find(of as usize, name, depth - 1, seen)
             {
                 return Some((id, Member { bit: inner.bit + u64::from(bit), ..inner }));
             }
@@ -407,7 +415,10 @@ mod tests {
     #[test]
     fn structures_that_contain_themselves_end() {
         let mut b = Blob::new(0);
-        b.structure("loop", 8, 0, &[("", 1, 8), ("", 2, 0)]);
+        // Many ways into itself: to search each again would take for ever.
+        let mut members = vec![("", 1, 8); 1000];
+        members.push(("", 2, 0));
+        b.structure("loop", 8, 0, &members);
         b.add("self", 8 << 24, 2, &[]);
         let btf = Btf::parse(&b.finish(), None).expect("good");
         assert_eq!(btf.member("loop.x"), None);
