@@ -117,7 +117,10 @@ fn the_slice_is_suspended_as_a_whole() {
     c.afu(1, 0, PAGE);
     c.afu(2, 0, 2 * PAGE);
     suspend(&mut c);
+    c.trace();
     c.write(Area::P1n, SCNTL_AN, PM);
+    let released: Vec<_> = c.trace().iter().filter(|r| r.kind == "released").map(|r| r.u64("pe")).collect();
+    assert_eq!(released, [Some(2)]);
     assert_eq!(c.read(Area::P1n, SCNTL_AN), PM);
     assert_eq!((memory(&c, PAGE), memory(&c, 2 * PAGE)), (Some(0), WRITTEN), "element 1 has its own");
     c.write(Area::P1n, SCNTL_AN, PM | SC);
@@ -127,6 +130,20 @@ fn the_slice_is_suspended_as_a_whole() {
     assert_eq!(memory(&c, PAGE), WRITTEN);
     c.pass(Ticks::micros(5));
     assert_eq!(c.read(Area::P1n, SCNTL_AN), PM, "no event is left");
+}
+
+#[test]
+fn a_terminated_element_does_not_come_back_with_the_slice() {
+    let mut c = two();
+    c.write(Area::P1n, SCNTL_AN, PM | SC);
+    c.afu(1, 0, PAGE);
+    c.afu(1, 0x10, 2);
+    assert_eq!(c.llcmd(1, 1, 0x8000_0001), 0x0001_0001_0000_0001);
+    c.trace();
+    c.write(Area::P1n, SCNTL_AN, PM);
+    assert_eq!(c.adapter.afu().told.last(), Some(&Told::Terminated(1)));
+    assert_eq!(c.errors(), [""; 0]);
+    assert_eq!((memory(&c, PAGE), c.irqs().is_empty()), (Some(0), true));
 }
 
 #[test]
