@@ -64,4 +64,7 @@ int need_page(struct run *run);
 /* misc.c */
 command_fn do_mmio_read, do_mmio_write, do_mmio_garbage, do_mmio_scan, do_loop, do_storm, do_spin, do_sleep, do_pause, do_fork_idle, do_exit;
 
+/* place.c */
+command_fn do_cpu, do_discard_on;
+
 #endif

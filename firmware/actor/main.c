@@ -50,6 +50,8 @@ static const struct command {
     {"sleep", do_sleep, 1, 1},
     {"pause", do_pause, 0, 0},
     {"fork-idle", do_fork_idle, 0, 1},
+    {"cpu", do_cpu, 1, 1},
+    {"discard-on", do_discard_on, 1, 1},
     {"exit", do_exit, 0, 1},
 };
 

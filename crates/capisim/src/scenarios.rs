@@ -44,6 +44,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("churn", include_str!("../../../scenarios/churn.toml")),
     ("calm", include_str!("../../../scenarios/calm.toml")),
     ("dead-process", include_str!("../../../scenarios/dead-process.toml")),
+    ("fault-hides-cpu", include_str!("../../../scenarios/fault-hides-cpu.toml")),
     ("lun-mode-change", include_str!("../../../scenarios/lun-mode-change.toml")),
     ("boot", include_str!("../../../scenarios/boot.toml")),
     ("fence-idle", include_str!("../../../scenarios/fence-idle.toml")),

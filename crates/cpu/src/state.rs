@@ -1,7 +1,7 @@
 //! Architected state of one hardware thread.
 
 use crate::interrupt::Raised;
-use crate::mmu::{MicroTlb, Tlb};
+use crate::mmu::{MicroTlb, Processes, Tlb};
 use crate::msr;
 use crate::spr::Sprs;
 use fabric::Ticks;
@@ -135,6 +135,8 @@ pub struct Cpu {
     pub raised: Raised,
     /// Translations this thread holds: architected, see architecture.md.
     pub tlb: Tlb,
+    /// The tables of the process ids it had last.
+    pub processes: Processes,
     /// Views of the TLB for the fast path.
     #[serde(skip)]
     pub micro: MicroTlb,
@@ -173,6 +175,7 @@ impl Cpu {
             timebase_floor: 0,
             raised: Raised::default(),
             tlb: Tlb::default(),
+            processes: Processes::default(),
             micro: MicroTlb::default(),
         }
     }

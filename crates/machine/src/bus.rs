@@ -3,8 +3,18 @@
 use crate::nest::NestMmu;
 use cpu::Platform as CpuPlatform;
 use fabric::pci::Invalidate;
-use fabric::{Agenda, GuestMemory, Injector, Rng, Ticks, Trace};
+use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace, Value};
 use powernv::{Platform, World};
+use serde::Serialize;
+
+/// What a thread tells all others.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) enum Broadcast {
+    /// tlbie.
+    Invalidate(Invalidate),
+    /// Process `0` is over: see [`CpuPlatform::process_over`].
+    ProcessOver(u32),
+}
 
 /// Everything a CPU's access may touch, for the length of one run.
 pub(crate) struct Bus<'a> {
@@ -17,8 +27,8 @@ pub(crate) struct Bus<'a> {
     pub darn: &'a mut Rng,
     /// Doorbells sent to other threads.
     pub doorbells: &'a mut Vec<u32>,
-    /// Broadcast invalidations the other threads have not seen.
-    pub invalidations: &'a mut Vec<Invalidate>,
+    /// What the other threads have not heard yet.
+    pub broadcasts: &'a mut Vec<Broadcast>,
     /// MMIO loads through this bus.
     pub mmio_loads: u64,
     /// MMIO stores through this bus.
@@ -53,8 +63,16 @@ impl CpuPlatform for Bus<'_> {
         self.doorbells.push(pir);
     }
     fn tlbie(&mut self, now: Ticks, what: Invalidate) {
-        self.invalidations.push(what);
+        self.broadcasts.push(Broadcast::Invalidate(what));
         self.with_platform(now, |p, w| p.snoop(what, w));
+    }
+    fn process_over(&mut self, pid: u32) {
+        self.broadcasts.push(Broadcast::ProcessOver(pid));
+    }
+    fn process_not_flushed(&mut self, now: Ticks, pir: u32, pid: u32, ea: u64) {
+        let fields = [("pir", u64::from(pir)), ("pid", u64::from(pid)), ("ea", ea)];
+        let fields = fields.map(|(name, value)| (name, Value::U64(value))).to_vec();
+        self.trace.push(Record { at: now, device: 0, kind: "process-not-flushed", fields });
     }
     fn random(&mut self) -> u64 {
         self.darn.next_u64()

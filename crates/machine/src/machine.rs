@@ -5,13 +5,12 @@
 //! clocks advance together. When all are idle, time jumps to the next event.
 
 use crate::build::{MachineConfig, hwid};
-use crate::bus::Bus;
+use crate::bus::{Broadcast, Bus};
 use crate::executor::{self, Executor};
 use crate::mishap::Slowness;
 use crate::nest::NestMmu;
 use crate::policy::Policy;
 use cpu::{CodeCache, Cpu, Env, Exit};
-use fabric::pci::Invalidate;
 use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
 use powernv::{Action, MemoryLayout, Platform, PlatformConfig, RebootKind};
 use serde::{Deserialize, Serialize};
@@ -101,7 +100,7 @@ pub struct Machine {
     trace: Trace,
     pub(crate) clock: Clockwork,
     pub(crate) doorbells: Vec<u32>,
-    pub(crate) invalidations: Vec<Invalidate>,
+    pub(crate) broadcasts: Vec<Broadcast>,
     /// MMIO loads of the current turn that have not been waited for.
     mmio_loads: u64,
     mmio_stores: u64,
@@ -156,7 +155,7 @@ impl Machine {
             trace: Trace::default(),
             clock,
             doorbells: vec![],
-            invalidations: vec![],
+            broadcasts: vec![],
             mmio_loads: 0,
             mmio_stores: 0,
             mark: None,
@@ -198,7 +197,7 @@ impl Machine {
     pub(crate) fn drop_activity(&mut self) {
         self.trace.take();
         self.doorbells.clear();
-        self.invalidations.clear();
+        self.broadcasts.clear();
         self.mmio_loads = 0;
         self.mmio_stores = 0;
     }
@@ -447,7 +446,7 @@ impl Machine {
             trace: &mut self.trace,
             darn: &mut self.clock.darn,
             doorbells: &mut self.doorbells,
-            invalidations: &mut self.invalidations,
+            broadcasts: &mut self.broadcasts,
             mmio_loads: 0,
             mmio_stores: 0,
         };
@@ -485,7 +484,7 @@ impl Machine {
 
     /// What CPU `from` sent to the others.
     fn deliver_queues(&mut self, from: usize) {
-        if self.doorbells.is_empty() && self.invalidations.is_empty() {
+        if self.doorbells.is_empty() && self.broadcasts.is_empty() {
             return;
         }
         for pir in std::mem::take(&mut self.doorbells) {
@@ -497,12 +496,12 @@ impl Machine {
                 }
             }
         }
-        for what in self.invalidations.drain(..) {
-            for (n, c) in self.cpus.iter_mut().enumerate() {
-                if n != from {
-                    c.invalidate(what);
-                }
-            }
+        for what in self.broadcasts.drain(..) {
+            let others = self.cpus.iter_mut().enumerate().filter(|(n, _)| *n != from);
+            others.for_each(|(_, c)| match what {
+                Broadcast::Invalidate(what) => c.invalidate(what),
+                Broadcast::ProcessOver(pid) => c.process_over(pid),
+            });
         }
     }
 
@@ -516,7 +515,7 @@ impl Machine {
             trace: &mut self.trace,
             darn: &mut self.clock.darn,
             doorbells: &mut self.doorbells,
-            invalidations: &mut self.invalidations,
+            broadcasts: &mut self.broadcasts,
             mmio_loads: 0,
             mmio_stores: 0,
         }

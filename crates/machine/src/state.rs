@@ -13,7 +13,7 @@ impl Machine {
         for function in self.platform.functions() {
             h.bytes(&function.saved());
         }
-        h.state(&(&self.nest, &self.clock, &self.doorbells, &self.invalidations));
+        h.state(&(&self.nest, &self.clock, &self.doorbells, &self.broadcasts));
         self.mem.hash_into(&mut h);
         h.finish()
     }
@@ -30,7 +30,7 @@ impl Machine {
             ("platform".to_owned(), state_hash(&self.platform)),
             ("nest MMU".to_owned(), state_hash(&self.nest)),
             ("clock".to_owned(), state_hash(&self.clock)),
-            ("queues".to_owned(), state_hash(&(&self.doorbells, &self.invalidations))),
+            ("queues".to_owned(), state_hash(&(&self.doorbells, &self.broadcasts))),
             ("memory".to_owned(), memory.finish()),
         ];
         cpus.chain(functions).chain(rest).collect()
@@ -47,7 +47,7 @@ impl Machine {
         }
         all.extend(listing("nest MMU", &self.nest));
         all.extend(listing("clock", &self.clock));
-        all.extend(listing("queues", &(&self.doorbells, &self.invalidations)));
+        all.extend(listing("queues", &(&self.doorbells, &self.broadcasts)));
         all
     }
 }

@@ -28,6 +28,8 @@ impl Platform for Outside {
     fn mmio_write(&mut self, _: Ticks, _: u64, _: &[u8]) {}
     fn doorbell(&mut self, _: u32) {}
     fn tlbie(&mut self, _: Ticks, _: Invalidate) {}
+    fn process_over(&mut self, _: u32) {}
+    fn process_not_flushed(&mut self, _: Ticks, _: u32, _: u32, _: u64) {}
     fn random(&mut self) -> u64 {
         self.0
     }

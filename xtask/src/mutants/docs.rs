@@ -18,9 +18,10 @@ pub fn docs() -> String {
     TABLE.iter().for_each(|m| text.push_str(&row(m)));
     text.push_str(
         "\n## Exercises\n\
-         Drivers that do what the stock one never does, and make no mistake: every oracle stays silent on them, and what the last column\n\
-         says was reached. `cargo xtask mutants` runs them too.\n\n\
-         | exercise | function | does | scenario | reaches |\n|---|---|---|---|---|\n",
+         Drivers that make no mistake of their own: they do what the stock one never does, and what the last column says was reached; or they\n\
+         repair it, and what an oracle says of the stock one it does not say of them. Every oracle stays silent on them. `cargo xtask mutants`\n\
+         runs them too.\n\n\
+         | exercise | function | does | scenario | shows |\n|---|---|---|---|---|\n",
     );
     exercises::TABLE.iter().for_each(|e| text.push_str(&exercise(e)));
     text
@@ -35,7 +36,9 @@ fn row(m: &Mutant) -> String {
 fn exercise(e: &Exercise) -> String {
     // What stands in quotes after `name =`.
     let names = e.reaches.iter().filter_map(|entry| entry.split('"').nth(1));
-    line(&e.driver, &names.collect::<Vec<_>>().join(", "))
+    let reached = names.map(str::to_owned);
+    let silenced = e.silences.iter().map(|oracle| format!("silences `{oracle}`"));
+    line(&e.driver, &reached.chain(silenced).collect::<Vec<_>>().join(", "))
 }
 
 fn line(m: &Mutant, last: &str) -> String {

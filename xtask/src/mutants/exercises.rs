@@ -1,5 +1,6 @@
-//! Exercises: drivers that do what the stock one never does, and make no mistake. They show on the real kernel that the model
-//! does its part of it: every oracle stays silent, and what is listed was reached.
+//! Exercises: drivers that make no mistake of their own. Some do what the stock one never does, and show on the real kernel that
+//! the model does its part of it: every oracle stays silent, and what is listed was reached. Others are repairs of the stock
+//! one: what an oracle says of it there, it does not say of them.
 
 use super::table::Mutant;
 use crate::guest::mutate::Module::Cxl;
@@ -9,6 +10,8 @@ pub struct Exercise {
     pub driver: Mutant,
     /// Entries of `must_reach` beside the scenario's own.
     pub reaches: &'static [&'static str],
+    /// Oracles that report the stock driver in this scenario, and not this one.
+    pub silences: &'static [&'static str],
 }
 
 /// All exercises.
@@ -34,6 +37,7 @@ pub const TABLE: &[Exercise] = &[
             r#"{ name = "and happened", record = "released" },"#,
             r#"{ name = "resumed", llcmd = "resume", phase = "done" },"#,
         ],
+        silences: &[],
     },
     Exercise {
         driver: Mutant {
@@ -45,7 +49,7 @@ pub const TABLE: &[Exercise] = &[
                           while ((cxl_p1n_read(ctx->afu, CXL_PSL_SCNTL_An) & CXL_PSL_SCNTL_An_Ss_MASK) != \
                           CXL_PSL_SCNTL_An_Ss_Complete) cpu_relax(); \
                           msleep(2); cxl_p1n_write(ctx->afu, CXL_PSL_SCNTL_An, scntl); }",
-            models: "the whole slice suspended for 2 ms at each attach (PSL_SCNTL_An Sc, Ss)",
+            models: "the whole slice suspended for the length of msleep(2) at each attach (PSL_SCNTL_An Sc, Ss)",
             scenario: "churn", caught_by: &[],
         },
         reaches: &[
@@ -53,5 +57,19 @@ pub const TABLE: &[Exercise] = &[
             r#"{ name = "and happened", record = "released" },"#,
             r#"{ name = "over", record = "suspend-end" },"#,
         ],
+        silences: &[],
+    },
+    Exercise {
+        driver: Mutant {
+            name: "fault-cpu-unmarked", module: Cxl, file: "fault.c",
+            function: "int cxl_handle_mm_fault(",
+            pattern: "if (mm && !cpumask_test_cpu(",
+            replacement: "if (mm && !radix_enabled() && !cpumask_test_cpu(",
+            models: "repairs what findings/cxl-fault-hides-cpu-from-flush.md is about: a fault no longer marks its CPU as one of the \
+                     process's without counting it",
+            scenario: "fault-hides-cpu", caught_by: &[],
+        },
+        reaches: &[],
+        silences: &["no-stale-cpu-translation"],
     },
 ];

@@ -156,10 +156,14 @@ impl Bench {
         };
         let bug: Vec<&&str> = task.expected.iter().filter(counts).collect();
         let others = text.lines().filter(|line| !line.starts_with("bug = "));
+        let reach = "must_reach = [";
+        if !task.reaches.is_empty() && !text.lines().any(|line| line == reach) {
+            return Err(format!("{}: no line `{reach}` in the scenario {}", task.name, task.scenario));
+        }
         let lines: Vec<String> = others
             .map(|line| match line {
                 "[oracle]" => format!("[oracle]\nbug = {bug:?}"),
-                "must_reach = [" => {
+                line if line == reach => {
                     std::iter::once(line).chain(task.reaches.iter().copied()).collect::<Vec<_>>().join("\n")
                 }
                 other => other.to_owned(),

@@ -97,7 +97,7 @@ impl Cpu {
         }
     }
 
-    fn write_special(&mut self, number: usize, value: u64) {
+    fn write_special(&mut self, env: &mut Env<'_>, number: usize, value: u64) {
         match number {
             1 => self.xer = value & xer::WRITABLE,
             3 => self.sprs.dscr = value & 0x1FF_FFFF,
@@ -109,13 +109,7 @@ impl Cpu {
                 self.sprs.amr = self.sprs.amr & !mask | value & mask;
             }
             22 => self.set_decrementer(value),
-            48 => {
-                let pid = value & 0xF_FFFF;
-                if pid != self.sprs.pidr {
-                    self.micro.switch_process(self.sprs.pidr, pid);
-                    self.sprs.pidr = pid;
-                }
-            }
+            48 => self.set_process(env, value & 0xF_FFFF),
             318 | 319 | 464 => {
                 self.sprs.set(number, value);
                 self.micro.flush();
@@ -180,7 +174,7 @@ pub fn mfspr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
 }
 
 /// mtspr
-pub fn mtspr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
+pub fn mtspr(c: &mut Cpu, env: &mut Env<'_>, w: Word) -> Step {
     let value = c.gpr[w.rs()];
     match w.spr() {
         8 => c.lr = value,
@@ -190,7 +184,7 @@ pub fn mtspr(c: &mut Cpu, _: &mut Env<'_>, w: Word) -> Step {
                 return Ok(());
             };
             match row.kind {
-                Kind::Special => c.write_special(number, value),
+                Kind::Special => c.write_special(env, number, value),
                 Kind::Keeps(mask) => c.sprs.set(number, value & mask),
                 Kind::Inert => c.sprs.set(number, value),
             }

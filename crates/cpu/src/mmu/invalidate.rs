@@ -73,6 +73,8 @@ impl Cpu {
             self.invalidate(what);
             if !local {
                 env.platform.tlbie(self.now(), what);
+            } else if let Invalidate::Pid(pid) = what {
+                self.note_flush(env, pid);
             }
         }
     }

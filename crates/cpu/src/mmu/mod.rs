@@ -7,6 +7,7 @@
 
 mod invalidate;
 mod micro;
+mod processes;
 pub mod radix;
 mod tlb;
 
@@ -14,6 +15,7 @@ mod tlb;
 mod tests;
 
 pub use micro::MicroTlb;
+pub use processes::Processes;
 pub use tlb::{Tlb, TlbEntry};
 
 use crate::env::Env;

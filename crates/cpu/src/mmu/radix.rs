@@ -61,8 +61,8 @@ fn root(descriptor: u64) -> Option<Root> {
     (bits == 52 && index_bits == 13).then_some(Root { bits, base: descriptor & BASE, index_bits })
 }
 
-/// Process-table entry `pid` of partition `lpid`, or a fault.
-fn process_root(mem: &GuestMemory, ptcr: u64, lpid: u32, pid: u32) -> Result<Root, TranslateFault> {
+/// First doubleword of process-table entry `pid` of partition `lpid`, or a fault.
+fn process_descriptor(mem: &GuestMemory, ptcr: u64, lpid: u32, pid: u32) -> Result<u64, TranslateFault> {
     let bad = TranslateFault::BadTable;
     let partitions = 1u64 << ((ptcr & 0x1F) + 12 - 4);
     if lpid as u64 >= partitions {
@@ -79,7 +79,12 @@ fn process_root(mem: &GuestMemory, ptcr: u64, lpid: u32, pid: u32) -> Result<Roo
     if dw0 == 0 {
         return Err(TranslateFault::NoTranslation);
     }
-    root(dw0).ok_or(bad)
+    Ok(dw0)
+}
+
+/// The tree of process `pid` of partition `lpid`, or a fault.
+fn process_root(mem: &GuestMemory, ptcr: u64, lpid: u32, pid: u32) -> Result<Root, TranslateFault> {
+    root(process_descriptor(mem, ptcr, lpid, pid)?).ok_or(TranslateFault::BadTable)
 }
 
 /// Whether a leaf permits an access from problem state or not.
@@ -113,6 +118,11 @@ pub fn translate(
 pub fn peek(mem: &GuestMemory, ptcr: u64, pid: u32, ea: u64) -> Option<Leaf> {
     let (_, pte, shift) = find(mem, ptcr, 0, pid, ea).ok()?;
     Some(Leaf { pte, shift })
+}
+
+/// The first doubleword of the process table entry of process `pid` of the host, if it has tables.
+pub fn tables(mem: &GuestMemory, ptcr: u64, pid: u32) -> Option<u64> {
+    process_descriptor(mem, ptcr, 0, pid).ok()
 }
 
 /// True if process `pid` of the host has tables.

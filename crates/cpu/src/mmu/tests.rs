@@ -2,10 +2,10 @@
 //! to tables, process ids, MSR and TLB, in whatever order.
 
 use super::*;
-use crate::env::NoPlatform;
-use fabric::Rng;
+use crate::env::{NoPlatform, Platform};
 use fabric::memory::Store;
 use fabric::pci::Invalidate;
+use fabric::{Rng, Ticks};
 
 const MEMORY: u64 = 8 << 20;
 const VALID: u64 = 1 << 63;
@@ -66,11 +66,7 @@ fn act(rng: &mut Rng, small: bool, cpu: &mut Cpu, mem: &GuestMemory) {
             put(mem, at, if rng.below(6) == 0 { 0 } else { leaf });
         }
         3 | 4 => {
-            let new = rng.below(PIDS);
-            if new != cpu.sprs.pidr {
-                cpu.micro.switch_process(cpu.sprs.pidr, new);
-                cpu.sprs.pidr = new;
-            }
+            cpu.set_process(&mut env, rng.below(PIDS));
         }
         5 | 6 => {
             let on = msr::PR | msr::IR | msr::DR;
@@ -133,4 +129,97 @@ fn the_views_hold_nothing_that_the_tlb_does_not() {
         }
     }
     assert!(hits > 20_000, "{hits} hits: too few to mean anything");
+}
+
+/// Who heard of what.
+#[derive(Default)]
+struct Heard {
+    over: Vec<u32>,
+    left: Vec<(u32, u64)>,
+}
+
+impl Platform for Heard {
+    fn mmio_read(&mut self, _: Ticks, _: u64, _: &mut [u8]) {}
+    fn mmio_write(&mut self, _: Ticks, _: u64, _: &[u8]) {}
+    fn doorbell(&mut self, _: u32) {}
+    fn tlbie(&mut self, _: Ticks, _: Invalidate) {}
+    fn process_over(&mut self, pid: u32) {
+        self.over.push(pid);
+    }
+    fn process_not_flushed(&mut self, _: Ticks, _: u32, pid: u32, ea: u64) {
+        self.left.push((pid, ea));
+    }
+    fn random(&mut self) -> u64 {
+        0
+    }
+}
+
+/// A thread that has run process 2, with a translation of its page 3, and runs process 1 now.
+fn after_two() -> (GuestMemory, Cpu) {
+    let mem = GuestMemory::new(MEMORY).expect("8 MiB");
+    trees(&mem);
+    put(&mem, tables(2) + 0x1_2000 + 8 * 3, VALID | LEAF | 4 << 20 | 0x87);
+    let mut cpu = Cpu::new(0);
+    cpu.sprs.ptcr = PARTITIONS;
+    cpu.set_msr(cpu.msr | msr::LE | msr::IR | msr::DR);
+    let mut env = Env { mem: &mem, platform: &mut NoPlatform };
+    cpu.set_process(&mut env, 2);
+    assert!(cpu.translate_data(&mut env, 3 << 16, Access::Read).is_ok());
+    cpu.set_process(&mut env, 1);
+    (mem, cpu)
+}
+
+/// What is heard when the thread takes up process 2 after `between`.
+fn taken_up(between: impl FnOnce(&mut Cpu, &GuestMemory)) -> Vec<(u32, u64)> {
+    let (mem, mut cpu) = after_two();
+    between(&mut cpu, &mem);
+    let mut heard = Heard::default();
+    let mut env = Env { mem: &mem, platform: &mut heard };
+    cpu.set_process(&mut env, 2);
+    cpu.set_process(&mut env, 1);
+    cpu.set_process(&mut env, 2);
+    heard.left
+}
+
+/// Another process has the id, with tables of its own.
+fn reused(mem: &GuestMemory) {
+    put(mem, PROCESSES + 16 * 2, 2 << 61 | 5 << 5 | tables(3) | 13);
+}
+
+#[test]
+fn a_process_id_with_translations_of_another_process_is_noticed_once() {
+    let left = [(2, 3 << 16)];
+    assert_eq!(taken_up(|_, mem| reused(mem)), left);
+    assert_eq!(taken_up(|cpu, _| cpu.process_over(2)), left, "the same root, for another process");
+    assert_eq!(taken_up(|_, _| ()), []);
+    assert_eq!(taken_up(|cpu, _| cpu.process_over(3)), []);
+    let flushed = |cpu: &mut Cpu, mem: &GuestMemory| {
+        reused(mem);
+        cpu.invalidate(Invalidate::Pid(2));
+    };
+    assert_eq!(taken_up(flushed), []);
+    let guest = |cpu: &mut Cpu, mem: &GuestMemory| {
+        reused(mem);
+        cpu.sprs.lpidr = 1;
+    };
+    assert_eq!(taken_up(guest), []);
+}
+
+#[test]
+fn a_local_flush_of_a_process_without_tables_is_told_to_the_others() {
+    // tlbiel r3,r4, of all of a process: IS=1 in RB, RIC=2, PRS, R.
+    let tlbiel = isa::Word(31 << 26 | 4 << 21 | 2 << 18 | 1 << 17 | 1 << 16 | 3 << 11 | 274 << 1);
+    let over = |tables: bool, local: bool| {
+        let (mem, mut cpu) = after_two();
+        if !tables {
+            put(&mem, PROCESSES + 16 * 2, 0);
+        }
+        (cpu.gpr[3], cpu.gpr[4]) = (1 << 10, 2 << 32);
+        let mut heard = Heard::default();
+        cpu.tlb_invalidate(&mut Env { mem: &mem, platform: &mut heard }, tlbiel, local);
+        heard.over
+    };
+    assert_eq!(over(false, true), [2]);
+    assert!(over(true, true).is_empty());
+    assert!(over(false, false).is_empty(), "tlbie: they drop it themselves");
 }

@@ -131,6 +131,13 @@ impl Tlb {
         array.used = true;
         lost
     }
+    /// One of the entries of a process, if it has any.
+    pub fn any_of(&self, pid: u32) -> Option<TlbEntry> {
+        ARRAYS.iter().zip(&self.arrays).find_map(|((shift, _), array)| {
+            let at = array.pid.iter().position(|p| *p == pid)?;
+            Some(array.get(at, *shift))
+        })
+    }
     /// Drops the entries of one process.
     pub fn drop_process(&mut self, pid: u32) {
         for array in self.arrays.iter_mut().filter(|a| a.used) {

@@ -42,6 +42,25 @@ pub(super) fn process_gone(within: Option<Ticks>) -> Box<dyn Oracle> {
     followed_by_tlbie(within, 0)
 }
 
+/// What stock cxl.ko brings about: docs/findings/cxl-fault-hides-cpu-from-flush.md.
+pub(super) fn stale_on_cpu(r: &Record) -> Option<String> {
+    let n = |name| r.u64(name).unwrap_or(0);
+    match r.kind {
+        "process-not-flushed" => Some(format!(
+            "CPU {} takes up process id {}, which is another process now, and still translates {:#x} as the one before did",
+            n("pir"),
+            n("pid"),
+            n("ea")
+        )),
+        "actor" if r.text("event") == Some("error") => {
+            let (name, text) = (r.text("name")?, r.text("text")?);
+            let stale = text.split_whitespace().any(|word| word == "reason=stale");
+            stale.then(|| format!("{name} reads a page that it gave back: {text}"))
+        }
+        _ => None,
+    }
+}
+
 /// F7. The driver changes an entry, then sends the sync, which may wait for
 /// syncs of other contexts.
 pub(super) fn stale_table(within: Option<Ticks>) -> Box<dyn Oracle> {

@@ -121,6 +121,14 @@ pub const TABLE: &[Definition] = &[
         make: Some(integrity::process_gone),
     },
     Definition {
+        name: "no-stale-cpu-translation", rows: &[], class: S1, severity: Finding, ground: Specification,
+        proves: "a CPU that takes up a process id, which is another process than when it had it last, holds no translation of the one before; \
+                 a process reads nothing of a page that it gave back (the actor's `discard-on`)",
+        exempt: "ids of KVM guests; ids that a CPU has not had for 256 others",
+        shown: Stock("fault-hides-cpu"),
+        make: Some(|_| rule::each(integrity::stale_on_cpu)),
+    },
+    Definition {
         name: "interrupt-source-bound", rows: &[16], class: S2, severity: Violation, ground: Specification,
         proves: "the driver's elements raise interrupts of their ranges only, and every interrupt of the card has a source bound to it",
         exempt: "a user process may name any interrupt in its own IOARCB; a source that is masked is not a violation, for interrupts are kept",
