@@ -163,14 +163,14 @@ fn scenario_of(variant: &str) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-/// Where a piece leaves what it finds.
-fn folder(piece: &Piece) -> PathBuf {
-    root().join("target/capisim/falsepos").join(format!("{}-{}", piece.variant, piece.seed))
+/// Where a piece of this scenario leaves what it finds.
+fn folder(scenario: &Path, piece: &Piece) -> PathBuf {
+    scenario.with_extension(piece.seed.to_string())
 }
 
 fn start(scenario: &Path, piece: &Piece, args: &Args) -> Result<Child, String> {
     let mut command = program();
-    let out = folder(piece);
+    let out = folder(scenario, piece);
     match std::fs::remove_dir_all(&out) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(format!("{}: {e}", out.display())),
         _ => {}
@@ -199,8 +199,8 @@ fn report(child: Child) -> Result<RunReport, String> {
 }
 
 /// The schedules of a piece, as its campaign left them.
-fn lines(piece: &Piece) -> Result<Vec<Line>, String> {
-    let campaigns = folder(piece).join("campaigns");
+fn lines(scenario: &Path, piece: &Piece) -> Result<Vec<Line>, String> {
+    let campaigns = folder(scenario, piece).join("campaigns");
     let there = |e: std::io::Error| format!("{}: {e}", campaigns.display());
     let mut all = vec![];
     for campaign in std::fs::read_dir(&campaigns).map_err(there)? {
@@ -217,7 +217,7 @@ fn lines(piece: &Piece) -> Result<Vec<Line>, String> {
 fn judge(report: &RunReport, piece: &Piece, scenario: &Path, count: &mut Count) -> Result<(), String> {
     let seen = || report.builds.iter().flat_map(|b| b.violations.iter().chain(&b.findings));
     let mut mine = Count::default();
-    lines(piece)?.iter().for_each(|line| mine.add(line));
+    lines(scenario, piece)?.iter().for_each(|line| mine.add(line));
     let done = mine.silent + mine.known + mine.loud;
     let whole = done == piece.schedules;
     let quiet = whole && mine.silent == done && report.verdict == Verdict::Passed;

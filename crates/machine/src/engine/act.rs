@@ -60,7 +60,7 @@ impl Session<'_, '_> {
             out = out.replace(&format!("{{{name}}}"), value);
         }
         for (name, draw) in &self.scenario.draws {
-            out = out.replace(&format!("{{{name}}}"), &draw.draw(self.state.seed, name).to_string());
+            out = out.replace(&format!("{{{name}}}"), &draw.draw(self.state.first_seed, name).to_string());
         }
         out
     }

@@ -42,7 +42,10 @@ pub(super) struct Progress<'a> {
     pub console: Console,
     /// Full names of symbols by what the scenario writes.
     pub full: BTreeMap<String, String>,
+    /// Of what is drawn from here on: that of the branch, once there is one.
     pub seed: u64,
+    /// Of the numbers in `{…}`, which are the same everywhere in a run.
+    pub first_seed: u64,
     /// How often the fault of each step acted.
     pub injected: BTreeMap<usize, u64>,
     /// Steps that are due, by time and index.
@@ -85,6 +88,7 @@ impl<'a> Progress<'a> {
             table,
             full,
             seed,
+            first_seed: seed,
             injected: BTreeMap::new(),
             due: BTreeSet::new(),
             fired: BTreeMap::new(),

@@ -62,6 +62,8 @@ impl Saved {
             console,
             full: _,
             seed,
+            // The same before a branch.
+            first_seed: _,
             injected,
             due,
             fired,
