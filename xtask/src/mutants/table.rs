@@ -345,7 +345,7 @@ pub const TABLE: &[Mutant] = &[
         pattern: "val = (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD);",
         replacement: "val = (SISL_CTX_CAP_READ_CMD | SISL_CTX_CAP_WRITE_CMD | SISL_CTX_CAP_AFU_CMD);",
         models: "a right too many for users",
-        scenario: "churn", caught_by: &["control-block-clear-at-add", "control-block-clear-at-remove", "control-block-of-added-element", "user-rights"],
+        scenario: "churn", caught_by: &["control-block-clear-at-remove", "control-block-of-added-element", "progress", "user-rights"],
     },
     Mutant {
         name: "ring-without-base", module: Cxlflash, file: "main.c",
