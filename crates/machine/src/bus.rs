@@ -3,7 +3,7 @@
 use crate::nest::NestMmu;
 use cpu::Platform as CpuPlatform;
 use fabric::pci::Invalidate;
-use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace, Value};
+use fabric::{Agenda, GuestMemory, Injector, Record, Rng, Ticks, Trace};
 use powernv::{Platform, World};
 use serde::Serialize;
 
@@ -70,8 +70,7 @@ impl CpuPlatform for Bus<'_> {
         self.broadcasts.push(Broadcast::ProcessOver(pid));
     }
     fn process_not_flushed(&mut self, now: Ticks, pir: u32, pid: u32, ea: u64) {
-        let fields = [("pir", u64::from(pir)), ("pid", u64::from(pid)), ("ea", ea)];
-        let fields = fields.map(|(name, value)| (name, Value::U64(value))).to_vec();
+        let fields = vec![("pir", u64::from(pir).into()), ("pid", u64::from(pid).into()), ("ea", ea.into())];
         self.trace.push(Record { at: now, device: 0, kind: "process-not-flushed", fields });
     }
     fn random(&mut self) -> u64 {

@@ -3,6 +3,7 @@
 //! that changes has to be followed by a tlbie (Power ISA 3.0B, Book III 5.10); Linux gives an id back after it has flushed
 //! the CPUs of which it knows that they used it.
 
+use super::radix;
 use crate::env::Env;
 use crate::state::Cpu;
 use serde::{Deserialize, Serialize};
@@ -70,18 +71,35 @@ impl Cpu {
 
     /// Tells the other threads if a tlbiel is about a process that is over.
     pub(super) fn note_flush(&self, env: &mut Env<'_>, pid: u32) {
-        if self.sprs.lpidr == 0 && super::radix::tables(env.mem, self.sprs.ptcr, pid).is_none() {
+        if self.sprs.lpidr == 0 && !radix::has_tables(env.mem, self.sprs.ptcr, pid) {
             env.platform.process_over(pid);
         }
     }
 
     /// The ids of guests are not looked at: every guest has the same.
     fn note_process(&mut self, env: &mut Env<'_>, pid: u32) {
-        let Some(descriptor) = super::radix::tables(env.mem, self.sprs.ptcr, pid) else { return };
+        let Some(descriptor) = radix::tables(env.mem, self.sprs.ptcr, pid) else { return };
         if self.processes.note(pid, descriptor)
             && let Some(left) = self.tlb.any_of(pid)
         {
             env.platform.process_not_flushed(self.now(), self.pir, pid, left.ea);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_place_are_not_taken_for_one_another() {
+        let (one, other) = (2, 2 + PLACES as u32);
+        let mut p = Processes::default();
+        assert!(!p.note(one, 0x100) && !p.note(other, 0x200) && !p.note(one, 0x300), "forgotten in between");
+        assert!(p.note(one, 0x400) && !p.note(one, 0x400));
+        p.end(other);
+        assert!(!p.note(one, 0x400));
+        p.end(one);
+        assert!(p.note(one, 0x400) && !p.note(one, 0x400));
     }
 }

@@ -14,7 +14,7 @@ impl Session<'_, '_> {
             Action::Go(actor) => self.tell(&["go", &actor.text], format!("go of {actor}")),
             Action::Tell(actor, commands) => {
                 for command in commands {
-                    let command = self.filled(command);
+                    let command = self.state.dialogue.filled(command);
                     let mut words = vec!["step", actor.text.as_str()];
                     words.extend(command.split_whitespace());
                     self.tell(&words, format!("`{command}` for {actor}"));
@@ -37,8 +37,8 @@ impl Session<'_, '_> {
         }
     }
     fn start_job(&mut self, job: &Job) {
-        let text = self.filled(&job.text);
-        let mut target = self.filled(&job.target);
+        let text = self.state.dialogue.filled(&job.text);
+        let mut target = self.state.dialogue.filled(&job.target);
         if job.verb == "insmod" || job.verb == "rmmod" {
             let file = target.rsplit('/').next().unwrap_or(&target);
             let module = file.trim_end_matches(".ko").replace('-', "_");
@@ -52,16 +52,5 @@ impl Session<'_, '_> {
             words.push(&text);
         }
         self.tell(&words, format!("{} of {}", job.verb, job.name));
-    }
-    /// A text with its placeholders filled in.
-    pub(super) fn filled(&self, text: &str) -> String {
-        let mut out = text.to_owned();
-        for (name, value) in &self.state.dialogue.places {
-            out = out.replace(&format!("{{{name}}}"), value);
-        }
-        for (name, draw) in &self.scenario.draws {
-            out = out.replace(&format!("{{{name}}}"), &draw.draw(self.state.first_seed, name).to_string());
-        }
-        out
     }
 }

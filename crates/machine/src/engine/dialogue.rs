@@ -3,6 +3,7 @@
 use super::helper::{Channel, Message};
 use super::session::Session;
 use super::triggers::Happening;
+use crate::scenario::Draw;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,10 +35,24 @@ pub(super) struct Dialogue {
     awaited: Vec<String>,
     /// Actors that go by step, and that no step has addressed yet.
     pub waiting: BTreeSet<String>,
-    /// Placeholders of texts.
+    /// Placeholders of texts, numbers of `[draw]` among them: they are the same everywhere in a run.
     pub places: BTreeMap<String, String>,
     /// Modules that jobs load or unload, by job: verb and module.
     pub module_jobs: BTreeMap<String, (String, String)>,
+}
+
+impl Dialogue {
+    /// Nothing was said; numbers are drawn from `seed`.
+    pub fn new(draws: &BTreeMap<String, Draw>, seed: u64) -> Dialogue {
+        let number = |(name, draw): (&String, &Draw)| (name.clone(), draw.draw(seed, name).to_string());
+        Dialogue { places: draws.iter().map(number).collect(), ..Dialogue::default() }
+    }
+    /// A text with its placeholders filled in.
+    pub fn filled(&self, text: &str) -> String {
+        let fill =
+            |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
+        self.places.iter().fold(text.to_owned(), fill)
+    }
 }
 
 /// Placeholders for the addresses of AFU and card, by adapter: the stock
@@ -155,7 +170,7 @@ impl Session<'_, '_> {
         let scenario = self.scenario;
         for actor in &scenario.actors {
             let name = actor.name.text.as_str();
-            let does: Vec<String> = actor.does.iter().map(|text| self.filled(text)).collect();
+            let does: Vec<String> = actor.does.iter().map(|text| self.state.dialogue.filled(text)).collect();
             let mut words = vec!["spawn", name, &actor.cpu, &actor.program];
             words.extend(does.iter().map(String::as_str));
             self.state.dialogue.awaited.push(name.to_owned());
@@ -213,5 +228,31 @@ impl Session<'_, '_> {
         for actor in scenario.actors.iter().filter(|a| a.at_once) {
             self.tell(&["go", &actor.name.text], format!("go of {}", actor.name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::progress::Progress;
+    use super::super::symbols::SymbolTable;
+    use crate::kernel::Symbols;
+    use crate::scenario::parse;
+
+    #[test]
+    fn a_number_is_the_same_after_a_branch_and_in_what_is_restored() {
+        let scenario =
+            parse("schema = 1\nname = \"x\"\n[draw]\nlba = \"1..1000000\"\n").expect("well formed");
+        let symbols = Symbols::default();
+        let begun = |seed| Progress::new(&scenario, SymbolTable::new(&symbols, vec![]), seed);
+        let number = |p: &Progress<'_>| p.dialogue.filled("{lba}").parse::<u64>().expect("a number");
+        let mut run = begun(3);
+        run.dialogue.places.insert("afu".into(), "0001:00:00.0".into());
+        let before = number(&run);
+        assert!((1..=1_000_000).contains(&before) && before != number(&begun(4)));
+        run.seed = 4; // As `Session::branch` does.
+        assert_eq!(run.dialogue.filled("read {lba} {afu} {x}"), format!("read {before} 0001:00:00.0 {{x}}"));
+        let bytes = postcard::to_stdvec(&run.dialogue).expect("it has a form");
+        run.dialogue = postcard::from_bytes(&bytes).expect("its own form");
+        assert_eq!(number(&run), before);
     }
 }

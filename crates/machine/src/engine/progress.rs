@@ -44,8 +44,6 @@ pub(super) struct Progress<'a> {
     pub full: BTreeMap<String, String>,
     /// Of what is drawn from here on: that of the branch, once there is one.
     pub seed: u64,
-    /// Of the numbers in `{…}`, which are the same everywhere in a run.
-    pub first_seed: u64,
     /// How often the fault of each step acted.
     pub injected: BTreeMap<usize, u64>,
     /// Steps that are due, by time and index.
@@ -81,14 +79,13 @@ impl<'a> Progress<'a> {
             observer: None,
             faults: Faults::new(scenario, seed),
             holders: Holders::default(),
-            dialogue: Dialogue::default(),
+            dialogue: Dialogue::new(&scenario.draws, seed),
             triggers: Triggers::new(scenario),
             judge: Judge::new(&require),
             console: Console::default(),
             table,
             full,
             seed,
-            first_seed: seed,
             injected: BTreeMap::new(),
             due: BTreeSet::new(),
             fired: BTreeMap::new(),

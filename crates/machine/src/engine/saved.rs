@@ -62,8 +62,6 @@ impl Saved {
             console,
             full: _,
             seed,
-            // The same before a branch.
-            first_seed: _,
             injected,
             due,
             fired,

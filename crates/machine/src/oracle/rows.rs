@@ -70,7 +70,7 @@ const ROWS: &[Row] = &[
         "1 stale-translation pid=5 ea=0x10000 tables=0\n2 translation-dropped by=remove pid=5 ea=0x10000",
         "1 stale-translation pid=5 ea=0x10000 tables=0\n2 translation-dropped by=tlbie pid=5 ea=0x10000"),
     ("no-stale-cpu-translation", "", "1 process-not-flushed pir=4 pid=5 ea=0x10000", "1 translation-dropped by=tlbie pid=5 ea=0x10000"),
-    ("no-stale-cpu-translation", "", "1 actor name=p1 event=error text=reason=stale", "1 actor name=p1 event=ok text=value=0x0"),
+    ("no-stale-cpu-translation", "", "1 actor name=p1 event=error text=reason=stale", "1 actor name=p1 event=ok text=reason=stale"),
     ("interrupt-source-bound", MASTER, "2 protocol-error what=afu-irq-bad-source pe=0 lisn=9", "2 protocol-error what=afu-irq-bad-source pe=1 lisn=9"),
     ("interrupt-source-bound", "", "2 irq-refused ivte=9", "2 irq ivte=9"),
     ("error-has-interrupt", "",

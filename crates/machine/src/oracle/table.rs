@@ -124,7 +124,7 @@ pub const TABLE: &[Definition] = &[
         name: "no-stale-cpu-translation", rows: &[], class: S1, severity: Finding, ground: Specification,
         proves: "a CPU that takes up a process id, which is another process than when it had it last, holds no translation of the one before; \
                  a process reads nothing of a page that it gave back (the actor's `discard-on`)",
-        exempt: "ids of KVM guests; ids that a CPU has not had for 256 others",
+        exempt: "ids of KVM guests; an id of whose last eight bits the CPU has had another one since",
         shown: Stock("fault-hides-cpu"),
         make: Some(|_| rule::each(integrity::stale_on_cpu)),
     },
